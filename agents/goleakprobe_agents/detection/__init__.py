@@ -1,0 +1,1 @@
+"""Online detectors: pure, vectorised over keys, one a file."""

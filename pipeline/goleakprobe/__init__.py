@@ -1,0 +1,1 @@
+"""Find goroutine leaks in a fleet of Go services."""

@@ -1,0 +1,1 @@
+"""Goroutine profiles: bytes of any Go version to one exact snapshot."""

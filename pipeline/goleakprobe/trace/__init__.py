@@ -1,0 +1,1 @@
+"""Execution traces: bytes to goroutine lifecycles."""

@@ -1,0 +1,217 @@
+"""Column schemas of the lake's tables.
+
+Every table begins with where the row came from (``kafka_partition``, ``kafka_offset``): with the
+table's topic they name the message, so exactness can be checked from the files alone. Times are
+UTC epoch nanoseconds.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+__all__ = ["TABLES", "table_schema"]
+
+_TEXT = pa.string()
+_CODE = pa.dictionary(pa.int32(), pa.string())
+_INT = pa.int64()
+_REAL = pa.float64()
+_FLAG = pa.bool_()
+
+_ORIGIN = [
+    pa.field("kafka_partition", pa.int32(), nullable=False),
+    pa.field("kafka_offset", _INT, nullable=False),
+]
+_SERVICE = [
+    pa.field("namespace", _CODE, nullable=False),
+    pa.field("service", _CODE, nullable=False),
+]
+_TARGET = [*_SERVICE, pa.field("instance", _CODE, nullable=False)]
+_TIME = [pa.field("time_ns", _INT, nullable=False)]
+
+
+def _columns(**types: pa.DataType) -> list[pa.Field]:
+    return [pa.field(name, kind) for name, kind in types.items()]
+
+
+_WINDOW = _columns(
+    value=_REAL,
+    short_mean=_REAL,
+    long_mean=_REAL,
+    long_deviation=_REAL,
+    threshold=_REAL,
+    z=_REAL,
+    alarm=_FLAG,
+)
+
+TABLES: dict[str, pa.Schema] = {
+    # A row per group; a scrape without groups leaves one row whose signature is null.
+    "snapshots": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(event_id=_TEXT),
+            *_TARGET,
+            *_TIME,
+            *_columns(
+                source=_CODE,
+                total=_INT,
+                signature=_CODE,
+                count=_INT,
+                wait=_CODE,
+                state=_CODE,
+                blocking_site=_CODE,
+                creation_site=_CODE,
+                wait_seconds_max=_REAL,
+                labels_digest=_CODE,
+                goroutine_ids=pa.list_(_INT),
+                leaked=_INT,
+                process_start_ns=_INT,
+                requests_total=_REAL,
+                go_version=_CODE,
+                build_id=_CODE,
+                truncated=_FLAG,
+                wall_seconds=_REAL,
+                body_bytes=_INT,
+                decoded_bytes=_INT,
+                decode_seconds=_REAL,
+                labels=_CODE,
+            ),
+        ]
+    ),
+    "stacks": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(
+                signature=_CODE,
+                frames=pa.list_(
+                    pa.struct([("function", _TEXT), ("file", _TEXT), ("line", pa.int64())])
+                ),
+                wait=_CODE,
+                blocking_site=_TEXT,
+                creation_site=_TEXT,
+                package=_CODE,
+                first_seen_ns=_INT,
+                build_id=_CODE,
+            ),
+        ]
+    ),
+    "runtime": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(event_id=_TEXT),
+            *_TARGET,
+            *_TIME,
+            *_columns(
+                process_start_ns=_INT,
+                goroutines=_INT,
+                goroutines_created_total=_INT,
+                heap_inuse_bytes=_INT,
+                stack_inuse_bytes=_INT,
+                resident_bytes=_INT,
+                open_fds=_INT,
+                gc_cycles_total=_INT,
+                gc_pause_seconds_total=_REAL,
+                requests_total=_REAL,
+                sql_connections_open=_INT,
+                sql_connections_in_use=_INT,
+            ),
+        ]
+    ),
+    # A row per signature, and one for the target's total with a null signature.
+    "assessments": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(event_id=_TEXT),
+            *_TARGET,
+            *_TIME,
+            *_columns(
+                source=_CODE,
+                signature=_CODE,
+                count=_INT,
+                restarted=_FLAG,
+                oldest_seconds=_REAL,
+                aged=_INT,
+                leaked=_INT,
+                leaked_samples=_INT,
+                same_ids=_INT,
+                first_seen_ns=_INT,
+                growth_score=_REAL,
+                growth_threshold=_REAL,
+                growth_alarm=_FLAG,
+                growth_per_hour=_REAL,
+                growth_per_hour_low=_REAL,
+                growth_per_hour_high=_REAL,
+                growth_floor=_REAL,
+                growth_onset_ns=_INT,
+            ),
+            *_WINDOW,
+        ]
+    ),
+    "statistics": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(event_id=_TEXT),
+            *_SERVICE,
+            *_TIME,
+            *_columns(goroutines=_INT, instances=_INT, suspects=_INT),
+            *_WINDOW,
+            *_columns(model=_CODE, model_score=_REAL, model_threshold=_REAL, model_alarm=_FLAG),
+        ]
+    ),
+    "findings": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(event_id=_TEXT),
+            *_SERVICE,
+            *_TIME,
+            *_columns(
+                signature=_CODE,
+                state=_CODE,
+                grade=_CODE,
+                wait=_CODE,
+                blocking_site=_CODE,
+                creation_site=_CODE,
+                pattern=_CODE,
+                count=_INT,
+                growth_per_hour=_REAL,
+                growth_per_hour_low=_REAL,
+                growth_per_hour_high=_REAL,
+                oldest_seconds=_REAL,
+                first_seen_ns=_INT,
+                fired_ns=_INT,
+                resolved_ns=_INT,
+                onset_ns=_INT,
+                instances=pa.list_(_TEXT),
+                instances_affected=_INT,
+                instances_total=_INT,
+                builds=pa.list_(_TEXT),
+                go_versions=pa.list_(_TEXT),
+                evidence=pa.list_(
+                    pa.struct(
+                        [
+                            ("grade", _TEXT),
+                            ("detector", _TEXT),
+                            ("summary", _TEXT),
+                            ("numbers", pa.map_(_TEXT, _REAL)),
+                        ]
+                    )
+                ),
+                clears_when=_TEXT,
+            ),
+        ]
+    ),
+    # Written by the alert agent: one row per delivery that a receiver answered.
+    "alerts": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(event_id=_TEXT),
+            *_SERVICE,
+            *_TIME,
+            *_columns(signature=_CODE, state=_CODE, grade=_CODE, receiver=_CODE, outcome=_CODE),
+        ]
+    ),
+}
+
+
+def table_schema(table: str) -> pa.Schema:
+    """The schema of a table; KeyError for a table outside the contract."""
+    return TABLES[table]
