@@ -1,6 +1,7 @@
 """Settings of the stream, as they stand in the configuration file.
 
 Every secret is named by a file, never written here, so settings may be logged and passed on.
+A misspelt key is an error (``forbid_unknown_fields``), never ignored.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Size(int):
 
 
 def decode_setting(kind: type, value: Any) -> Any:
-    """msgspec's decode hook for the types above."""
+    """Decode hook for msgspec: the two types above."""
     if kind in (Duration, Size):
         if isinstance(value, str):
             return kind.parse(value)
@@ -78,11 +79,7 @@ def decode_setting(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"no decoder for {kind}")
 
 
-class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A misspelt key is an error, never ignored."""
-
-
-class TlsSettings(_Settings):
+class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """TLS towards the broker or a receiver, in Prometheus' words."""
 
     ca_file: str | None = None
@@ -92,7 +89,7 @@ class TlsSettings(_Settings):
     insecure_skip_verify: bool = False
 
 
-class SaslSettings(_Settings):
+class SaslSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """SASL towards the broker."""
 
     mechanism: str = "SCRAM-SHA-512"
@@ -100,7 +97,7 @@ class SaslSettings(_Settings):
     password_file: str
 
 
-class BrokerSettings(_Settings):
+class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The Kafka-protocol broker; without bootstrap servers an embedded one is started."""
 
     bootstrap_servers: tuple[str, ...] = ()
@@ -112,7 +109,7 @@ class BrokerSettings(_Settings):
     session_timeout: Duration = Duration(10)
 
 
-class LakeSettings(_Settings):
+class LakeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where rows land and how files are cut."""
 
     path: str = "lake"
@@ -120,14 +117,14 @@ class LakeSettings(_Settings):
     roll_rows: int = 50_000
 
 
-class StateSettings(_Settings):
+class StateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where detector state is kept; the next owner of a partition must be able to read it."""
 
     path: str = "state"
     snapshot_interval: Duration = Duration(30)
 
 
-class DetectionSettings(_Settings):
+class DetectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The detectors' parameters."""
 
     short_window: Duration = Duration(30)
@@ -140,7 +137,7 @@ class DetectionSettings(_Settings):
     """More than this of one target share a catch-all signature."""
 
 
-class AlertmanagerSettings(_Settings):
+class AlertmanagerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One Alertmanager."""
 
     url: str
@@ -149,7 +146,7 @@ class AlertmanagerSettings(_Settings):
     tls: TlsSettings | None = None
 
 
-class AlertingSettings(_Settings):
+class AlertingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is told about findings."""
 
     alertmanagers: tuple[AlertmanagerSettings, ...] = ()
@@ -158,7 +155,7 @@ class AlertingSettings(_Settings):
     report_url: str | None = None
 
 
-class StreamSettings(_Settings):
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that a worker needs."""
 
     broker: BrokerSettings = BrokerSettings()
