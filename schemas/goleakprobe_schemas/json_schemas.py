@@ -20,7 +20,8 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def _document(event: type[msgspec.Struct]) -> dict[str, Any]:
-    schema = msgspec.json.schema(event)
+    # Through JSON once, so that defaults are what a reader of the file will see.
+    schema = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(event)))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
