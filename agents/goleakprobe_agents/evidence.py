@@ -1,0 +1,103 @@
+"""From the assessments of one signature to reasons a person can check.
+
+One instance at a time is judged here; ``findings`` follows the verdict over time and instances.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from goleakprobe_schemas import Evidence, Grade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from goleakprobe_schemas import SignatureAssessed
+
+__all__ = ["PROOF_SAMPLES", "STUCK_SECONDS", "judge", "strongest"]
+
+PROOF_SAMPLES = 2
+"""Leak profiles that must agree: the profile is not monotonic, one may show a passing state."""
+
+STUCK_SECONDS = 600.0
+"""Longer than a sender or a lock waiter ever has a benign reason to wait."""
+
+# An idle receiver, selector, condition or read may rest for ever with good reason. A sender or a
+# lock waiter stands in somebody's way: there is work it cannot finish.
+_NEVER_IDLE = frozenset(
+    {
+        "chan send",
+        "chan send (nil chan)",
+        "chan receive (nil chan)",
+        "select (no cases)",
+        "semacquire",
+        "sync.Mutex.Lock",
+        "sync.RWMutex.Lock",
+        "sync.RWMutex.RLock",
+        "sync.WaitGroup.Wait",
+    }
+)
+
+
+def judge(signature: SignatureAssessed) -> tuple[Evidence, ...]:
+    """The evidence that one assessment of one instance gives, strongest first; often none."""
+    reasons = (_proof(signature), _growth(signature), _stillness(signature))
+    return tuple(reason for reason in reasons if reason is not None)
+
+
+def strongest(evidence: Iterable[Evidence]) -> Grade | None:
+    """The best grade among reasons; None where there are none."""
+    return min((reason.grade for reason in evidence), key=lambda grade: grade.rank, default=None)
+
+
+def _proof(signature: SignatureAssessed) -> Evidence | None:
+    if signature.leaked_samples < PROOF_SAMPLES or signature.leaked <= 0:
+        return None
+    return Evidence(
+        grade=Grade.PROVEN,
+        detector="leak_profile",
+        summary=(
+            f"the runtime's leak profile lists {signature.leaked} goroutines here that nothing "
+            f"can wake, in {signature.leaked_samples} samples of this process"
+        ),
+        numbers={"leaked": signature.leaked, "samples": signature.leaked_samples},
+    )
+
+
+def _growth(signature: SignatureAssessed) -> Evidence | None:
+    growth = signature.growth
+    if growth is None or not growth.alarm:
+        return None
+    return Evidence(
+        grade=Grade.GROWING,
+        detector="rising_floor",
+        summary=(
+            f"the lowest count rises by {growth.per_hour:,.0f} an hour "
+            f"({growth.per_hour_low:,.0f} to {growth.per_hour_high:,.0f}), "
+            f"{signature.count:,} now"
+        ),
+        numbers={
+            "score": growth.score,
+            "threshold": growth.threshold,
+            "per_hour": growth.per_hour,
+            "per_hour_low": growth.per_hour_low,
+            "per_hour_high": growth.per_hour_high,
+            "floor": growth.floor,
+            "scale_seconds": growth.scale_seconds,
+        },
+    )
+
+
+def _stillness(signature: SignatureAssessed) -> Evidence | None:
+    never_idle = signature.wait in _NEVER_IDLE
+    if not never_idle or not signature.same_ids or signature.oldest_seconds < STUCK_SECONDS:
+        return None
+    return Evidence(
+        grade=Grade.STUCK,
+        detector="survival",
+        summary=(
+            f"{signature.same_ids} goroutines seen by id have waited in {signature.wait} for "
+            f"{signature.oldest_seconds / 60:.0f} minutes by our own clock"
+        ),
+        numbers={"same_ids": signature.same_ids, "oldest_seconds": signature.oldest_seconds},
+    )
