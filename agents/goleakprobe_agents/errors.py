@@ -1,0 +1,122 @@
+"""Everything the stream can refuse, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = [
+    "BrokerMissingError",
+    "BrokerStartError",
+    "BrokerUnavailableError",
+    "CredentialsError",
+    "DependencyError",
+    "LandingConflictError",
+    "LandingFileError",
+    "LogGapError",
+    "PortTakenError",
+    "SnapshotDamagedError",
+    "StreamError",
+    "TopicsError",
+    "WorkerFailedError",
+]
+
+
+class StreamError(Exception):
+    """Base of all errors of the stream."""
+
+
+class BrokerMissingError(StreamError):
+    """The embedded broker is wanted and its binary is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the embedded broker is not installed: install go-leak-probe[demo], "
+            "or name a Kafka broker under broker.bootstrap_servers"
+        )
+
+
+class PortTakenError(StreamError):
+    """The port that was asked for already has a listener."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"{host}:{port} is already in use: stop what listens there, or choose another port "
+            "(0 takes a free one)"
+        )
+
+
+class BrokerStartError(StreamError):
+    """The embedded broker ended before it answered."""
+
+    def __init__(self, reason: str, log_tail: str) -> None:
+        said = f"; it said: {log_tail}" if log_tail else ""
+        super().__init__(f"the embedded broker did not start: {reason}{said}")
+
+
+class BrokerUnavailableError(StreamError):
+    """No broker answers at the configured address."""
+
+    def __init__(self, servers: Sequence[str], reason: str) -> None:
+        super().__init__(
+            f"no Kafka broker answers at {', '.join(servers) or '(no address)'}: {reason}; "
+            "check broker.bootstrap_servers, tls and sasl"
+        )
+
+
+class CredentialsError(StreamError):
+    """A password, certificate or key file that cannot be used."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot use {path}: {reason}")
+
+
+class TopicsError(StreamError):
+    """The broker's topics do not fit the contract."""
+
+
+class LogGapError(StreamError):
+    """Offsets are missing from what was fetched; they are never acknowledged across."""
+
+    def __init__(self, topic: str, partition: int, expected: int, got: int) -> None:
+        super().__init__(
+            f"{topic}-{partition}: expected offset {expected} and got {got}; "
+            "the worker restarts from where it is sure"
+        )
+        self.topic, self.partition, self.expected, self.got = topic, partition, expected, got
+
+
+class LandingConflictError(StreamError):
+    """Another owner landed the same offsets first; this worker's view is stale."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} exists already: another worker landed these offsets")
+
+
+class LandingFileError(StreamError):
+    """A file of the lake that cannot be what we wrote."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
+
+class SnapshotDamagedError(StreamError):
+    """A state snapshot whose header or checksum does not hold."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
+
+class DependencyError(StreamError):
+    """Something outside (a disk, an object store, a receiver) fails for now; worth a retry."""
+
+    def __init__(self, dependency: str, reason: str) -> None:
+        super().__init__(f"{dependency} fails: {reason}")
+        self.dependency = dependency
+
+
+class WorkerFailedError(StreamError):
+    """The supervisor or a worker gave up or did not become ready."""
