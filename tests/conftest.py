@@ -31,6 +31,7 @@ _PARTS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: shutil.which("chromium") or shutil.which("google-chrome"),
         "apt-get install chromium",
     ),
+    "openssl": (lambda: shutil.which("openssl"), "apt-get install openssl"),
     "unprivileged": (lambda: os.geteuid() != 0, "run the tests as an ordinary user"),
     "linux": (lambda: Path("/proc/self/stat").exists(), "run the tests on Linux"),
 }
