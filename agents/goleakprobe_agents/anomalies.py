@@ -29,6 +29,7 @@ class AnomalyGate(msgspec.Struct):
 
     window_alarm_ns: int = 0
     model_alarm_ns: int = 0
+    model_score: float = 0.0
     newest: StatisticsComputed | None = None
     finding: FindingTracker = msgspec.field(default_factory=FindingTracker)
 
@@ -37,8 +38,13 @@ class AnomalyGate(msgspec.Struct):
         self.newest = statistics
         if statistics.dual_window.alarm:
             self.window_alarm_ns = statistics.time_ns
-        if statistics.model is not None and statistics.model.alarm:
+        model = statistics.model
+        if model is None:
+            return
+        # A drift model stays alarmed at the new level; only a further step is news.
+        if model.alarm and model.score > self.model_score:
             self.model_alarm_ns = statistics.time_ns
+        self.model_score = model.score
 
     def tracker(self, event: TargetAssessed, *, guilty: bool) -> FindingTracker:
         """The finding, brought up to date; a guilty stack explains the anomaly away."""

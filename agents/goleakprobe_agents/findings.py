@@ -69,7 +69,7 @@ class InstanceEvidence(msgspec.Struct):
         self._take_growth(signature)
         if evidence:
             self.streak += 1
-            self.evidence = evidence
+            self.evidence = _newest_of_each(self.evidence + evidence)
             self.peak = max(self.peak, signature.count)
             return
         self.streak = 0
@@ -204,6 +204,11 @@ class FindingTracker(msgspec.Struct):
             go_versions=_distinct(guilty, "go_version"),
             clears_when=_clearing(self.grade),
         )
+
+
+def _newest_of_each(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    newest = {reason.detector: reason for reason in evidence}
+    return tuple(sorted(newest.values(), key=lambda reason: (reason.grade.rank, reason.detector)))
 
 
 def _best_of_each(guilty: Mapping[str, InstanceEvidence]) -> tuple[Evidence, ...]:

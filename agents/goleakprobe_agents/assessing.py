@@ -1,0 +1,376 @@
+"""Stage one: the snapshots of every target become assessments of its signatures.
+
+Keyed by target. Each (target, signature) is one row of the detectors, and so is each target's
+total. Only signatures with something against them travel on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from goleakprobe_agents.bank import SeriesBank, SeriesVerdicts
+from goleakprobe_agents.evidence import STUCK_SECONDS
+from goleakprobe_agents.rounds import rounds
+from goleakprobe_agents.rows import RowAllocator
+from goleakprobe_agents.stage import Output, Record
+from goleakprobe_schemas import (
+    ASSESSMENTS,
+    SignatureAssessed,
+    SnapshotCollected,
+    SnapshotGroup,
+    SnapshotSource,
+    Target,
+    TargetAssessed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from goleakprobe_agents.settings import DetectionSettings
+
+__all__ = ["OVERFLOW_SIGNATURE", "AssessingStage"]
+
+OVERFLOW_SIGNATURE = "0" * 32
+"""Stands for all signatures of a target beyond the configured number."""
+
+_NS = 1_000_000_000
+_VERSION = 1
+_CLOCK_STEP_NS = 300 * _NS
+_FORGET_AFTER_NS = 3600 * _NS
+# Start times come from metrics pages as float seconds.
+_SAME_PROCESS_NS = 2 * _NS
+
+
+class _Known(msgspec.Struct):
+    """One signature of one target."""
+
+    row: int
+    first_seen_ns: int
+    seen_ns: int
+    count: int = 0
+    wait: str = ""
+    state: str = ""
+    blocking_site: str = ""
+    creation_site: str = ""
+    ids: tuple[int, ...] = ()
+    ids_since_ns: int = 0
+    leaked: int = 0
+    leaked_samples: int = 0
+    suspicious: bool = False
+
+
+class _Target(msgspec.Struct):
+    """One target between two of its snapshots."""
+
+    row: int
+    time_ns: int = 0
+    profile_ns: int = 0
+    """Time of the newest leak profile."""
+    process_start_ns: int | None = None
+    build_id: str = ""
+    requests_total: float | None = None
+    request_rate: float | None = None
+    signatures: dict[str, _Known] = {}
+
+
+class _State(msgspec.Struct):
+    version: int
+    targets: dict[str, _Target]
+    rows: RowAllocator
+    bank: bytes
+
+
+class _Counted(msgspec.Struct):
+    """One count snapshot on its way through a round."""
+
+    place: int
+    record: Record
+    target: _Target
+    restarted: bool
+    first: int = 0
+    """Where its rows begin in the round's arrays: the total, then every known signature."""
+    names: list[str] = []
+
+
+class AssessingStage:
+    """The first stage for one partition of the snapshots topic.
+
+    What happens to awkward input: a snapshot no newer than the last one of its target and kind is
+    dropped (a duplicate or out of order); one that lies five minutes or more in the past means the
+    clock was set back, and the target starts afresh; a new process start clears what the leak
+    profile said and tells the detectors.
+    """
+
+    def __init__(self, settings: DetectionSettings) -> None:
+        self._settings = settings
+        self._targets: dict[str, _Target] = {}
+        self._rows = RowAllocator()
+        self._bank = SeriesBank(settings)
+
+    def apply(self, records: Sequence[Record]) -> list[Output]:
+        """Advance by snapshots; answers with at most one assessment each, in record order."""
+        answers: list[Output | None] = [None] * len(records)
+        for round_ in rounds(records, key=_target_key):
+            self._apply_round(round_, answers)
+        return [output for output in answers if output is not None]
+
+    def dump(self) -> bytes:
+        """The whole state as MessagePack."""
+        state = _State(_VERSION, self._targets, self._rows, self._bank.dump())
+        return msgspec.msgpack.encode(state)
+
+    def load(self, state: bytes) -> None:
+        """Replace the state; ValueError for another version or damaged bytes."""
+        try:
+            loaded = msgspec.msgpack.decode(state, type=_State)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"not an assessing stage's state: {error}") from error
+        if loaded.version != _VERSION:
+            raise ValueError(f"assessing stage state of version {loaded.version}, not {_VERSION}")
+        bank = SeriesBank(self._settings)
+        bank.load(loaded.bank)
+        self._targets, self._rows, self._bank = loaded.targets, loaded.rows, bank
+
+    def _apply_round(self, round_: list[tuple[int, Record]], answers: list[Output | None]) -> None:
+        counted: list[_Counted] = []
+        for place, record in round_:
+            event = _snapshot(record)
+            target = self._target(_target_key(record))
+            if event.source is SnapshotSource.LEAK:
+                answers[place] = self._take_leak_profile(record, target)
+            elif event.source is not SnapshotSource.LEAK_DELTA:
+                one = self._take_counts(place, record, target)
+                if one is not None:
+                    counted.append(one)
+        if not counted:
+            return
+        verdicts = self._update(counted)
+        for one in counted:
+            answers[one.place] = self._assess(one, verdicts)
+
+    def _target(self, key: str) -> _Target:
+        target = self._targets.get(key)
+        if target is None:
+            target = self._targets[key] = _Target(row=self._rows.take())
+        return target
+
+    def _take_leak_profile(self, record: Record, target: _Target) -> Output | None:
+        event = _snapshot(record)
+        if event.time_ns <= target.profile_ns:
+            return None
+        target.profile_ns = event.time_ns
+        for known in target.signatures.values():
+            known.leaked = 0
+        for group in event.groups:
+            known = self._known(target, group, event.time_ns)
+            known.leaked += group.count
+        for known in target.signatures.values():
+            if known.leaked:
+                known.leaked_samples += 1
+                known.suspicious = True
+        assessed = [
+            self._figures(name, known, event.time_ns)
+            for name, known in target.signatures.items()
+            if known.suspicious
+        ]
+        return _output(record, target, assessed)
+
+    def _take_counts(self, place: int, record: Record, target: _Target) -> _Counted | None:
+        event = _snapshot(record)
+        if target.time_ns - event.time_ns >= _CLOCK_STEP_NS:
+            self._start_afresh(target)
+        elif event.time_ns <= target.time_ns:
+            return None
+        restarted = _restarted(target, event)
+        if restarted:
+            for known in target.signatures.values():
+                known.leaked = known.leaked_samples = 0
+                known.ids, known.suspicious = (), False
+        self._take_rate(target, event, restarted=restarted)
+        target.time_ns = event.time_ns
+        target.process_start_ns, target.build_id = event.process_start_ns, event.build_id
+        ids: dict[str, list[int]] = {}
+        for known in target.signatures.values():
+            known.count = 0
+        for group in event.groups:
+            known = self._known(target, group, event.time_ns)
+            known.count += group.count
+            if group.goroutine_ids:
+                ids.setdefault(group.signature, []).extend(group.goroutine_ids)
+        if event.source is SnapshotSource.DEBUG2:
+            _follow_ids(target, ids, event.time_ns)
+        self._forget_absent(target)
+        return _Counted(place, record, target, restarted)
+
+    def _known(self, target: _Target, group: SnapshotGroup, now_ns: int) -> _Known:
+        known = target.signatures.get(group.signature)
+        if known is None and len(target.signatures) >= self._settings.max_signatures_per_target:
+            return self._overflow(target, now_ns)
+        if known is None:
+            known = _Known(self._rows.take(), now_ns, now_ns)
+            target.signatures[group.signature] = known
+        known.seen_ns = now_ns
+        known.wait, known.state = group.wait or known.wait, group.state
+        known.blocking_site = group.blocking_site or known.blocking_site
+        known.creation_site = group.creation_site or known.creation_site
+        return known
+
+    def _overflow(self, target: _Target, now_ns: int) -> _Known:
+        known = target.signatures.get(OVERFLOW_SIGNATURE)
+        if known is None:
+            known = _Known(self._rows.take(), now_ns, now_ns, blocking_site="(many signatures)")
+            target.signatures[OVERFLOW_SIGNATURE] = known
+        known.seen_ns = now_ns
+        return known
+
+    def _take_rate(self, target: _Target, event: SnapshotCollected, *, restarted: bool) -> None:
+        before, now = target.requests_total, event.requests_total
+        target.requests_total = now
+        if before is None or now is None or restarted or now < before:
+            return
+        target.request_rate = (now - before) * _NS / (event.time_ns - target.time_ns)
+
+    def _forget_absent(self, target: _Target) -> None:
+        oldest = target.time_ns - _FORGET_AFTER_NS
+        absent = [name for name, known in target.signatures.items() if known.seen_ns < oldest]
+        self._release([target.signatures.pop(name).row for name in absent])
+
+    def _start_afresh(self, target: _Target) -> None:
+        self._release([known.row for known in target.signatures.values()])
+        self._bank.reset([target.row])
+        target.signatures = {}
+        target.time_ns = target.profile_ns = 0
+        target.requests_total = target.request_rate = None
+
+    def _release(self, rows: list[int]) -> None:
+        if rows:
+            self._bank.reset(rows)
+            self._rows.release(rows)
+
+    def _update(self, counted: list[_Counted]) -> SeriesVerdicts:
+        rows: list[int] = []
+        times: list[int] = []
+        values: list[int] = []
+        starts: list[int] = []
+        rates: list[float] = []
+        for one in counted:
+            target = one.target
+            one.first, one.names = len(rows), list(target.signatures)
+            rows.append(target.row)
+            values.append(_snapshot(one.record).total)
+            for known in target.signatures.values():
+                rows.append(known.row)
+                values.append(known.count)
+            added = len(rows) - one.first
+            times.extend([target.time_ns] * added)
+            starts.extend([target.process_start_ns or 0] * added)
+            rate = float("nan") if target.request_rate is None else target.request_rate
+            rates.extend([rate] * added)
+        self._bank.resize(self._rows.size)
+        return self._bank.update(rows, times, values, starts, rates)
+
+    def _assess(self, one: _Counted, verdicts: SeriesVerdicts) -> Output:
+        target, now_ns = one.target, one.target.time_ns
+        assessed: list[SignatureAssessed] = []
+        for place, name in enumerate(one.names, start=one.first + 1):
+            known = target.signatures[name]
+            if known.count and (verdicts.rising(place) or _long_stuck(known, now_ns)):
+                known.suspicious = True
+            # A burst is told once; only what may be a leak is followed from then on.
+            if known.suspicious or verdicts.bursting(place):
+                assessed.append(self._figures(name, known, now_ns, verdicts, place))
+                known.suspicious = known.suspicious and known.count > 0
+        return _output(
+            one.record,
+            target,
+            assessed,
+            restarted=one.restarted,
+            dual_window=verdicts.dual_window(one.first),
+            growth=verdicts.growth(one.first),
+        )
+
+    def _figures(
+        self,
+        name: str,
+        known: _Known,
+        now_ns: int,
+        verdicts: SeriesVerdicts | None = None,
+        place: int = 0,
+    ) -> SignatureAssessed:
+        oldest_ns = now_ns - known.ids_since_ns if known.ids else 0
+        return SignatureAssessed(
+            signature=name,
+            count=known.count,
+            wait=known.wait,
+            state=known.state,
+            blocking_site=known.blocking_site,
+            creation_site=known.creation_site,
+            first_seen_ns=known.first_seen_ns,
+            oldest_seconds=oldest_ns / _NS,
+            dual_window=verdicts.dual_window(place) if verdicts else None,
+            growth=verdicts.growth(place) if verdicts else None,
+            leaked=known.leaked,
+            leaked_samples=known.leaked_samples,
+            same_ids=len(known.ids),
+        )
+
+
+def _snapshot(record: Record) -> SnapshotCollected:
+    assert isinstance(record.event, SnapshotCollected)
+    return record.event
+
+
+def _target_key(record: Record) -> str:
+    event = _snapshot(record)
+    return Target(event.namespace, event.service, event.instance).key
+
+
+def _restarted(target: _Target, event: SnapshotCollected) -> bool:
+    if not target.time_ns:
+        return False
+    before, now = target.process_start_ns, event.process_start_ns
+    if before is not None and now is not None:
+        return abs(now - before) > _SAME_PROCESS_NS
+    return bool(target.build_id and event.build_id and target.build_id != event.build_id)
+
+
+def _follow_ids(target: _Target, ids: dict[str, list[int]], now_ns: int) -> None:
+    """Keep the ids that every dump so far has shown at the same place."""
+    for name, known in target.signatures.items():
+        seen = tuple(sorted(ids.get(name, ())))
+        stayed = tuple(sorted(set(known.ids).intersection(seen)))
+        if stayed:
+            known.ids = stayed
+        else:
+            known.ids, known.ids_since_ns = seen, now_ns
+
+
+def _long_stuck(known: _Known, now_ns: int) -> bool:
+    return bool(known.ids) and now_ns - known.ids_since_ns >= STUCK_SECONDS * _NS
+
+
+def _output(
+    record: Record, target: _Target, assessed: list[SignatureAssessed], **figures: object
+) -> Output:
+    event = _snapshot(record)
+    assessment = TargetAssessed(
+        id=record.origin,
+        origin_topic=record.topic,
+        origin_partition=record.partition,
+        origin_offset=record.offset,
+        namespace=event.namespace,
+        service=event.service,
+        instance=event.instance,
+        time_ns=event.time_ns,
+        source=event.source,
+        total=event.total,
+        process_start_ns=event.process_start_ns,
+        build_id=event.build_id,
+        go_version=event.go_version,
+        signatures=tuple(assessed),
+        **figures,  # type: ignore[arg-type]
+    )
+    key = Target(event.namespace, event.service, event.instance).service_key
+    return Output(ASSESSMENTS, key, assessment.id, assessment, event.time_ns)

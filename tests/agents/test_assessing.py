@@ -1,0 +1,173 @@
+"""Stage one follows every signature of every target, and tells only what matters."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from agents_streams import LEAK, POOL, SECOND, T0, records, snapshot
+from goleakprobe_agents.assessing import OVERFLOW_SIGNATURE, AssessingStage
+from goleakprobe_agents.settings import DetectionSettings
+from goleakprobe_agents.stage import Output, Record
+from goleakprobe_schemas import ASSESSMENTS, SnapshotSource, TargetAssessed
+
+
+def stage(**settings: object) -> AssessingStage:
+    return AssessingStage(DetectionSettings(**settings))  # type: ignore[arg-type]
+
+
+def told(outputs: list[Output]) -> list[TargetAssessed]:
+    assert all(output.topic is ASSESSMENTS for output in outputs)
+    return [output.event for output in outputs]  # type: ignore[misc]
+
+
+def leaking(seconds: int, *, instance: str = "10.0.0.1:6060", rate: int = 3) -> list[Record]:
+    return records(
+        snapshot({LEAK: 5 + rate * n, POOL: 16}, at=n, instance=instance) for n in range(seconds)
+    )
+
+
+def test_every_snapshot_is_assessed_once_under_its_own_origin() -> None:
+    told_of = told(stage().apply(leaking(5)))
+    assert [event.origin_offset for event in told_of] == list(range(5))
+    assert told_of[3].id == "goroutine.snapshot.collected.v1-0-3"
+    assert told_of[3].total == 5 + 9 + 16
+
+
+def test_a_rising_signature_is_named_and_a_steady_pool_is_not() -> None:
+    last = told(stage().apply(leaking(150)))[-1]
+    (leak,) = last.signatures
+    assert leak.signature == LEAK
+    assert leak.growth is not None
+    assert leak.growth.alarm
+    assert leak.growth.per_hour == pytest.approx(3 * 3600, rel=0.1)
+    assert leak.count == 5 + 3 * 149
+    assert leak.dual_window is not None
+    assert leak.blocking_site == "main.f1 main.go:1"
+
+
+def test_the_answer_does_not_depend_on_how_the_log_is_cut_into_batches() -> None:
+    events = [
+        snapshot({LEAK: 5 + 2 * n, POOL: 16}, at=n, instance=f"10.0.0.{i}:6060")
+        for n in range(100)
+        for i in range(3)
+    ]
+    whole = stage().apply(records(events))
+    dice = random.Random(7)
+    piecemeal, cut, begin = stage(), [], 0
+    while begin < len(events):
+        size = dice.randint(1, 20)
+        cut += piecemeal.apply(records(events)[begin : begin + size])
+        begin += size
+    assert cut == whole
+
+
+def test_a_stage_restored_from_its_state_goes_on_as_if_nothing_had_happened() -> None:
+    log = leaking(150)
+    undisturbed = stage()
+    expected = undisturbed.apply(log)[100:]
+    first = stage()
+    first.apply(log[:100])
+    second = stage()
+    second.load(first.dump())
+    assert second.apply(log[100:]) == expected
+    assert second.dump() == undisturbed.dump()
+
+
+@pytest.mark.parametrize("state", [b"", b"nonsense", b"\x81\xa7version\x07"])
+def test_bytes_that_are_no_state_are_refused(state: bytes) -> None:
+    with pytest.raises(ValueError, match="state"):
+        stage().load(state)
+
+
+def test_a_state_of_other_parameters_is_refused() -> None:
+    before = stage()
+    before.apply(leaking(3))
+    with pytest.raises(ValueError, match="this detector is"):
+        stage(alpha=3.0).load(before.dump())
+
+
+def test_duplicates_and_late_snapshots_change_nothing() -> None:
+    plain, disturbed = stage(), stage()
+    plain.apply(leaking(20))
+    disturbed.apply(leaking(20))
+    late = records([snapshot({LEAK: 900}, at=10), snapshot({LEAK: 900}, at=19)], first_offset=20)
+    assert disturbed.apply(late) == []
+    assert plain.apply(leaking(21)[20:]) == disturbed.apply(leaking(21)[20:])
+
+
+def test_a_clock_set_back_by_minutes_starts_the_target_afresh() -> None:
+    one = stage()
+    one.apply(records([snapshot({LEAK: 500}, at=7200)]))
+    (event,) = told(one.apply(records([snapshot({LEAK: 3}, at=0)], first_offset=1)))
+    assert event.time_ns == T0
+    assert len(told(one.apply(leaking(3)[1:]))) == 2
+
+
+def test_a_leak_profile_is_evidence_once_it_has_been_seen_twice() -> None:
+    one = stage()
+    one.apply(records([snapshot({LEAK: 9, POOL: 4}, at=0)]))
+    profiles = [
+        snapshot({LEAK: 7}, at=10, source=SnapshotSource.LEAK),
+        snapshot({LEAK: 8}, at=20, source=SnapshotSource.LEAK),
+    ]
+    first, second = told(one.apply(records(profiles, first_offset=1)))
+    assert [(s.leaked, s.leaked_samples) for s in first.signatures] == [(7, 1)]
+    assert [(s.leaked, s.leaked_samples) for s in second.signatures] == [(8, 2)]
+    assert second.signatures[0].count == 9, "the count is that of the goroutine profile"
+
+
+def test_a_restart_forgets_what_the_old_process_was_proven_to_leak() -> None:
+    one = stage()
+    one.apply(
+        records(
+            [
+                snapshot({LEAK: 9}, at=0),
+                snapshot({LEAK: 9}, at=1, source=SnapshotSource.LEAK),
+                snapshot({LEAK: 9}, at=2, source=SnapshotSource.LEAK),
+            ]
+        )
+    )
+    again = snapshot({LEAK: 1}, at=3, start_ns=T0 + 2 * SECOND)
+    (event,) = told(one.apply(records([again], first_offset=3)))
+    assert event.restarted
+    assert event.signatures == ()
+
+
+def test_ids_that_stay_are_told_when_they_are_old_enough() -> None:
+    one = stage()
+    dumps = [
+        snapshot({LEAK: 3}, at=300 * n, source=SnapshotSource.DEBUG2, ids={LEAK: (7, 8, 100 + n)})
+        for n in range(4)
+    ]
+    events = told(one.apply(records(dumps)))
+    assert [len(event.signatures) for event in events] == [0, 0, 1, 1]
+    (still,) = events[-1].signatures
+    assert still.same_ids == 2
+    assert still.oldest_seconds == 900
+
+
+def test_a_signature_that_goes_is_told_once_more_with_nothing_left() -> None:
+    one = stage()
+    one.apply(leaking(150))
+    gone = [snapshot({POOL: 16}, at=150 + n) for n in range(2)]
+    events = told(one.apply(records(gone, first_offset=150)))
+    assert [[s.count for s in event.signatures] for event in events] == [[0], []]
+
+
+def test_a_target_with_endless_signatures_shares_one_row_beyond_the_cap() -> None:
+    one = stage(max_signatures_per_target=10)
+    flood = {f"{n:032x}": 1 for n in range(1, 500)}
+    one.apply(records([snapshot(flood, at=n) for n in range(3)]))
+    target = one._targets["default/checkout/10.0.0.1:6060"]
+    assert len(target.signatures) == 11
+    assert target.signatures[OVERFLOW_SIGNATURE].count == 499 - 10
+
+
+def test_signatures_unseen_for_an_hour_give_their_rows_back() -> None:
+    one = stage()
+    for n in range(50):
+        churn = {f"{n:032x}": 1, POOL: 4}
+        one.apply(records([snapshot(churn, at=3601 * n)], first_offset=n))
+    assert one._rows.size <= 5
