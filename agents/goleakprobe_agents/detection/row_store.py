@@ -1,0 +1,125 @@
+"""Arrays with one row per key, and their exact form in bytes."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Field", "RowStore"]
+
+_MAGIC = b"GLPB"
+_PREFIX = struct.Struct("<4sIII")  # magic, header bytes, body bytes modulo 2^32, crc32 of the body
+_MAX_HEADER_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One array of a bank: its element type, the shape of a row and what an empty row holds."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+    blank: float = 0
+
+
+class RowStore:
+    """Named arrays that grow, forget and travel together.
+
+    ``layout`` names the layout, its version and the parameters it was built with; bytes of any
+    other layout are refused.
+
+    >>> store = RowStore("example 1", [Field("newest", "<i8"), Field("ring", "<f4", (3,), -1)])
+    >>> store.resize(2)
+    >>> store["ring"][1] = 7
+    >>> other = RowStore("example 1", store.fields)
+    >>> other.load(store.dump())
+    >>> other["ring"].tolist()
+    [[-1.0, -1.0, -1.0], [7.0, 7.0, 7.0]]
+    """
+
+    def __init__(self, layout: str, fields: Sequence[Field]) -> None:
+        self.layout = layout
+        self.fields = tuple(fields)
+        self._arrays = {field.name: _blank(field, 0) for field in self.fields}
+        self.rows = 0
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._arrays[name]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of state one row takes."""
+        return sum(int(np.prod(f.shape)) * np.dtype(f.dtype).itemsize for f in self.fields)
+
+    def resize(self, rows: int) -> None:
+        """Keep the first ``rows`` rows; new ones are blank."""
+        if rows < 0:
+            raise ValueError(f"a bank cannot have {rows} rows")
+        kept = min(rows, self.rows)
+        for field in self.fields:
+            array = _blank(field, rows)
+            array[:kept] = self._arrays[field.name][:kept]
+            self._arrays[field.name] = array
+        self.rows = rows
+
+    def reset(self, rows: NDArray[np.int64]) -> None:
+        """Blank these rows."""
+        for field in self.fields:
+            self._arrays[field.name][rows] = field.blank
+
+    def dump(self) -> bytes:
+        """Format, row count and arrays, byte for byte, with a checksum."""
+        header = json.dumps({"layout": self.layout, "rows": self.rows}).encode()
+        body = b"".join(self._arrays[field.name].tobytes() for field in self.fields)
+        prefix = _PREFIX.pack(_MAGIC, len(header), len(body) & 0xFFFFFFFF, zlib.crc32(body))
+        return prefix + header + body
+
+    def load(self, state: bytes) -> None:
+        """Replace all rows; ValueError, and no change, unless the bytes are whole and ours."""
+        header, body = _split(state)
+        if header.get("layout") != self.layout:
+            raise ValueError(f"state is {header.get('format')!r}, this detector is {self.layout!r}")
+        rows = header.get("rows")
+        if not isinstance(rows, int) or rows < 0 or len(body) != rows * self.row_bytes:
+            raise ValueError(f"state holds {len(body)} bytes, not {rows} rows of {self.row_bytes}")
+        offset = 0
+        arrays: dict[str, NDArray[Any]] = {}
+        for field in self.fields:
+            count = rows * int(np.prod(field.shape))
+            flat = np.frombuffer(body, dtype=field.dtype, count=count, offset=offset)
+            arrays[field.name] = flat.reshape((rows, *field.shape)).copy()
+            offset += flat.nbytes
+        self._arrays = arrays
+        self.rows = rows
+
+
+def _blank(field: Field, rows: int) -> NDArray[Any]:
+    return np.full((rows, *field.shape), field.blank, dtype=field.dtype)
+
+
+def _split(state: bytes) -> tuple[dict[str, Any], memoryview]:
+    if len(state) < _PREFIX.size:
+        raise ValueError("state is cut short")
+    magic, header_bytes, body_bytes, checksum = _PREFIX.unpack_from(state)
+    if magic != _MAGIC or header_bytes > _MAX_HEADER_BYTES:
+        raise ValueError("this is not a detector's state")
+    body = memoryview(state)[_PREFIX.size + header_bytes :]
+    if len(body) & 0xFFFFFFFF != body_bytes or zlib.crc32(body) != checksum:
+        raise ValueError("state is damaged: its length or checksum does not match")
+    try:
+        header = json.loads(state[_PREFIX.size : _PREFIX.size + header_bytes])
+    except ValueError as problem:
+        raise ValueError("state is damaged: its header does not read") from problem
+    if not isinstance(header, dict):
+        raise ValueError("state is damaged: its header does not read")
+    return header, body
