@@ -1,0 +1,71 @@
+"""The frames below a header of a text dump."""
+
+from __future__ import annotations
+
+import re
+
+from goleakprobe.profiles.limits import Limits
+from goleakprobe.profiles.text import clean
+from goleakprobe_schemas import Frame
+
+__all__ = ["ARGUMENTS", "FILE_LINE", "IrregularError", "read_frames", "read_site"]
+
+ARGUMENTS = re.compile(rb"\([^()\n]*\)(?=\n|$)")
+"""The arguments at the end of a function line; they are hexadecimal, so hold no parentheses."""
+
+FILE_LINE = re.compile(rb"\t(.*):(\d{1,9})(?: \+0x[0-9a-f]+)?(?: [a-z]+=0x.*)?$")
+"""Crash dumps end it with ``fp=0x… sp=0x… pc=0x…``."""
+
+_ELIDED = re.compile(rb"\.\.\.(?:\d+|additional) frames elided\.\.\.$")
+_ANCESTOR = b"[originating from goroutine "
+_NO_STACK = b"\tgoroutine running on other thread"
+
+
+class IrregularError(Exception):
+    """Text that does not follow the runtime's grammar; internal, it starts the repair."""
+
+
+def read_frames(body: bytes, limits: Limits) -> tuple[tuple[Frame, ...], bool]:
+    """Read function and file lines; leaf first.
+
+    Answers the frames and whether the last one lacks its file line: the text was cut there.
+    Lines of ancestors (``GODEBUG=tracebackancestors``) are left out.
+    """
+    frames: list[Frame] = []
+    pending: bytes | None = None
+    for line in body.split(b"\n"):
+        if line.startswith(_ANCESTOR):
+            break
+        if line.startswith(b"\t"):
+            match = FILE_LINE.match(line)
+            if match is None:
+                if line.startswith(_NO_STACK) or pending is None:
+                    continue
+                return tuple(frames), True
+            if pending is not None:
+                _append(frames, pending, match, limits)
+                pending = None
+        elif not line or _ELIDED.match(line):
+            continue
+        elif pending is not None or line.startswith(b"goroutine "):
+            raise IrregularError
+        else:
+            pending = line
+    return tuple(frames), pending is not None
+
+
+def read_site(created: bytes, limits: Limits) -> tuple[str, int | None]:
+    """Read what follows ``created by ``: ``function file:line`` and the creator's id."""
+    head, _, rest = created.partition(b"\n")
+    function, _, creator = head.partition(b" in goroutine ")
+    name = clean(function.strip(), limits.name_chars)
+    match = FILE_LINE.match(rest.partition(b"\n")[0])
+    if match is not None:
+        name = f"{name} {clean(match[1], limits.name_chars)}:{int(match[2])}"
+    return name, int(creator[:19]) if creator[:19].isdigit() else None
+
+
+def _append(frames: list[Frame], function: bytes, match: re.Match[bytes], limits: Limits) -> None:
+    if len(frames) < limits.frames:
+        name = clean(ARGUMENTS.sub(b"", function), limits.name_chars)
+        frames.append(Frame(name, clean(match[1], limits.name_chars), int(match[2])))
