@@ -108,7 +108,10 @@ def test_proof_outranks_growth() -> None:
 
 
 def test_a_finding_resolves_after_its_instance_was_restarted_and_stays_clean() -> None:
-    fixed = [snapshot({POOL: 16}, at=160 + 15 * n, start_ns=T0 + 100 * SECOND) for n in range(60)]
+    fixed = [
+        snapshot({POOL: 16}, at=160 + 15 * n, instance="10.0.0.0:6060", start_ns=T0 + 100 * SECOND)
+        for n in range(60)
+    ]
     outputs = ServiceStage(SETTINGS).apply(assessed(leaking(160) + fixed))
     states = [finding.state for finding in findings(outputs)]
     assert states[0] is FindingState.FIRING
