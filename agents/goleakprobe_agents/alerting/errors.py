@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from goleakprobe_agents.errors import StreamError
+
 __all__ = ["AlertingError", "ReceiverConfigError"]
 
 
-class AlertingError(Exception):
+class AlertingError(StreamError):
     """Base of the errors of alerting."""
 
 
