@@ -10,7 +10,7 @@ __all__ = ["TimeWindow", "day_of"]
 
 _DAY_SECONDS = 86_400
 _EPOCH = date(1970, 1, 1)
-# A folder is named for the day of the first event in a file; the file may run past midnight.
+# For a collector whose clock runs ahead of the broker's.
 _SLACK_DAYS = 1
 
 
@@ -26,9 +26,12 @@ class TimeWindow(msgspec.Struct, frozen=True):
         return (self.to_ns - self.from_ns) / 1e9
 
     def may_hold(self, day: date) -> bool:
-        """Whether a file of that day's folder can hold a row of this window."""
-        slack = timedelta(days=_SLACK_DAYS)
-        return day_of(self.from_ns) - slack <= day <= day_of(self.to_ns) + slack
+        """Whether a file of that day's folder can hold a row of this window.
+
+        A file lies under the day its first message was published, hardly before the events it
+        tells of but any time after them: scrapes may be replayed or published late.
+        """
+        return day >= day_of(self.from_ns) - timedelta(days=_SLACK_DAYS)
 
 
 def day_of(time_ns: int) -> date:

@@ -114,19 +114,25 @@ def test_a_file_linked_into_place_is_seen_whole_by_an_open_lake(tmp_path: Path) 
         assert count(lake, "snapshots") == 2
 
 
-def test_a_window_leaves_other_times_out_and_files_of_other_days_unread(tmp_path: Path) -> None:
+def test_a_window_leaves_other_times_out_and_files_of_earlier_days_unread(tmp_path: Path) -> None:
     for day in range(-5, 6):
+        times = [NOON_NS + day * DAY_NS + extra for extra in (-1, 0, 1)]
         land(
-            tmp_path,
-            "snapshots",
-            [a_snapshot(time_ns=NOON_NS + day * DAY_NS + extra) for extra in (-1, 0, 1)],
-            name=f"part-{day}",
+            tmp_path, "snapshots", [a_snapshot(time_ns=time) for time in times], name=f"part-{day}"
         )
-    far = next((tmp_path / "table=snapshots").glob("dt=*"))
-    for file in far.iterdir():
+    for file in tmp_path.glob("table=snapshots/dt=2026-09-16/*"):
         file.write_bytes(b"damaged, and never opened")
     with Lake(tmp_path, window=TimeWindow(NOON_NS, NOON_NS + DAY_NS)) as lake:
         assert count(lake, "snapshots") == 2 + 2
+
+
+def test_a_row_that_was_published_late_is_in_the_window_of_its_event_time(tmp_path: Path) -> None:
+    (file,) = land(tmp_path, "snapshots", [a_snapshot()])
+    late = tmp_path / "table=snapshots" / "dt=2026-12-24"
+    late.mkdir()
+    file.rename(late / file.name)
+    with Lake(tmp_path, window=TimeWindow(NOON_NS, NOON_NS)) as lake:
+        assert count(lake, "snapshots") == 1
 
 
 def test_no_window_cuts_a_table_whose_newest_row_stays_true(tmp_path: Path) -> None:
