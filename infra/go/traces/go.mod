@@ -1,0 +1,3 @@
+module goleakprobe.example/traces
+
+go 1.22
