@@ -58,8 +58,15 @@ def show(file: ConfigFile) -> None:
         config = load_config(file)
     except ConfigError as error:
         raise _refused(str(problem) for problem in error.problems) from error
-    values = msgspec.json.decode(msgspec.json.encode(config))
+    values = msgspec.to_builtins(config, enc_hook=_plain_number)
     typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _plain_number(value: object) -> int | float:
+    if isinstance(value, int):
+        return int(value)
+    assert isinstance(value, float)
+    return float(value)
 
 
 def _summary(config: Config, targets: int) -> str:

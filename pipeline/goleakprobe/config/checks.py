@@ -86,11 +86,12 @@ def unusable_files(config: Config) -> Iterator[Objection]:
 def _job(config: Config, job: ScrapeConfig, key: str) -> Iterator[Objection]:
     positive = (
         "scrape_interval",
-        "timeout_seconds",
         "body_size_limit",
         "leak_profile_min_interval",
     )
     yield from _not_positive(config, tuple(f"{key}.{name}" for name in positive))
+    if job.timeout_seconds <= 0 and job.scrape_interval > 0:
+        yield f"{key}.scrape_timeout", "must be more than 0"
     if not job.job_name:
         yield f"{key}.job_name", "must not be empty"
     if job.timeout_seconds > job.scrape_interval > 0:

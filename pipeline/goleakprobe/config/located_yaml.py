@@ -38,8 +38,10 @@ def compose_document(text: str, file_name: str) -> yaml.MappingNode:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         reason = error.problem or error.context or "damaged"
         raise ConfigError([Problem(f"{file_name}:{line}", "", f"not YAML: {reason}")]) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "nested too deeply"
+    except RecursionError as error:
+        raise ConfigError([Problem(file_name, "", "not YAML: nested too deeply")]) from error
+    except yaml.YAMLError as error:
+        reason = str(error).splitlines()[0]
         raise ConfigError([Problem(file_name, "", f"not YAML: {reason}")]) from error
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _NULL):
         return yaml.MappingNode(_MAP, [], start_of(file_name), start_of(file_name))
