@@ -14,6 +14,8 @@ const (
 	fullPool  = 24
 	watchers  = 200
 	idlePool  = 48
+	// More requests at once than there are places: every place is taken the first time.
+	warmers = 64
 	// Pools are full after about ten seconds and never grow again.
 	warmUp = 10 * time.Second
 	// Less than the transport's and the server's idle time: kept connections are never closed.
@@ -88,7 +90,7 @@ func (s *shop) refresh(ctx context.Context, every time.Duration, version *atomic
 func (s *shop) keepWarm(ctx context.Context) {
 	for {
 		var open sync.WaitGroup
-		for range idlePool {
+		for range warmers {
 			open.Go(func() { s.touch(ctx) })
 		}
 		open.Wait()
