@@ -2,7 +2,8 @@
 // decoders and signatures can be held against real runtimes of every Go release.
 //
 //	zoo -dump DIR       write every form of the goroutine profile into DIR and end
-//	zoo -listen ADDR    serve /debug/pprof and print the address
+//	zoo -listen ADDR    serve /debug/pprof, print the address, end with standard input
+//	zoo -crash          panic, so that the runtime prints what GOTRACEBACK asks for
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 func main() {
 	dump := flag.String("dump", "", "write all profiles into this folder and end")
 	listen := flag.String("listen", "", "serve /debug/pprof on this address")
+	crash := flag.Bool("crash", false, "panic once every goroutine has blocked")
 	herd := flag.Int("herd", 3, "goroutines of each kind")
 	settle := flag.Duration("settle", 300*time.Millisecond, "time to let every goroutine block")
 	flag.Parse()
@@ -34,6 +36,9 @@ func main() {
 	}
 	time.Sleep(*settle)
 	fmt.Println("settled")
+	if *crash {
+		panic("the zoo is closed")
+	}
 	if *dump != "" {
 		if err := writeAll(*dump); err != nil {
 			log.Fatal(err)

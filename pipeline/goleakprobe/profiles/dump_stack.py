@@ -8,13 +8,23 @@ from goleakprobe.profiles.limits import Limits
 from goleakprobe.profiles.text import clean
 from goleakprobe_schemas import Frame
 
-__all__ = ["ARGUMENTS", "FILE_LINE", "IrregularError", "read_frames", "read_site"]
+__all__ = [
+    "ARGUMENTS",
+    "FILE_LINE",
+    "HEADER_WITHIN",
+    "IrregularError",
+    "read_frames",
+    "read_site",
+]
 
 ARGUMENTS = re.compile(rb"\([^()\n]*\)(?=\n|$)")
 """The arguments at the end of a function line; they are hexadecimal, so hold no parentheses."""
 
 FILE_LINE = re.compile(rb"\t(.*):(\d{1,9})(?: \+0x[0-9a-f]+)?(?: [a-z]+=0x.*)?$")
 """Crash dumps end it with ``fp=0x… sp=0x… pc=0x…``."""
+
+HEADER_WITHIN = re.compile(rb"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[a-zA-Z]")
+"""A header anywhere in a line: where one is missed, the text is not in the runtime's layout."""
 
 _ELIDED = re.compile(rb"\.\.\.(?:\d+|additional) frames elided\.\.\.$")
 _ANCESTOR = b"[originating from goroutine "

@@ -1,17 +1,17 @@
 """``debug=2``: the text dump of every goroutine, as endpoints and crashes print it.
 
-The speed comes from one observation: goroutines share stacks. A body is looked up as it
-stands, then without its arguments, and only a stack never seen before is read line by line.
+The speed comes from one observation: goroutines share stacks. What follows a header is looked
+up as it stands, then without arguments and creator id, and only a stack never seen before is
+read line by line. ``dump_stack`` and ``dump_header`` know the grammar.
 """
 
 from __future__ import annotations
 
 import re
 
-import msgspec
-
 from goleakprobe.profiles.dump_header import Header, read_header
-from goleakprobe.profiles.dump_stack import ARGUMENTS, IrregularError, read_frames, read_site
+from goleakprobe.profiles.dump_places import Place, Places, Tally, ends_early
+from goleakprobe.profiles.dump_stack import HEADER_WITHIN, IrregularError
 from goleakprobe.profiles.grouping import Bundle, Labels, group_bundles
 from goleakprobe.profiles.limits import Limits
 from goleakprobe.profiles.profile import Goroutine, Profile
@@ -24,188 +24,144 @@ __all__ = ["RUNTIME_CUT_BYTES", "read_dump"]
 RUNTIME_CUT_BYTES = 64 * 1024 * 1024
 """``runtime/pprof`` doubles its buffer up to this and says nothing when it does not suffice."""
 
-_START = re.compile(rb"^goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[", re.MULTILINE)
-_LOOSE = re.compile(rb"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[a-zA-Z]")
-_CREATED = b"\ncreated by "
+_FIRST = re.compile(
+    rb"^goroutine (\d{1,19}) ((?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^\n]*)\n?", re.MULTILINE
+)
+_NEXT = re.compile(rb"\n\ngoroutine (\d{1,19}) ([^\n]*)\n?")
 _COMPLETE_END = re.compile(rb":\d+ \+0x[0-9a-f]+(?: [a-z]+=0x.*)?$|\(\.\.\.\)\n\t[^\n]*:\d+$")
-# Beyond these a cache stops learning: arguments that never repeat would fill it in vain.
-_RAW_BODIES = 4096
 _FORMS = 65536
 
-_Key = tuple[int, str, str, Labels]
-
-
-class _Tally(msgspec.Struct):
-    """What a bundle adds up."""
-
-    count: int = 0
-    leaked: int = 0
-    wait_seconds_max: int | None = None
-
-
-class _Record(msgspec.Struct, frozen=True):
-    """A goroutine before its group is known."""
-
-    id: int
-    bundle: int
-    header: Header
-    frames: tuple[Frame, ...]
-    creator_id: int | None
-    creation_site: str
+_BundleKey = tuple[tuple[Frame, ...], str, str, Labels]
 
 
 def read_dump(data: bytes, limits: Limits, *, goroutines: bool = True) -> Profile:
     """Decode a dump that follows the runtime's own layout; IrregularError where it does not."""
-    start = _START.search(data)
-    if start is None:
+    first = _FIRST.search(data)
+    if first is None:
         raise IrregularError
     reader = _Reader(limits, goroutines)
-    reader.read(data, start.start())
+    reader.read(data, first)
     return reader.profile(cut=len(data) == RUNTIME_CUT_BYTES)
 
 
 class _Reader:
     def __init__(self, limits: Limits, goroutines: bool) -> None:
         self._limits = limits
-        self._keep = goroutines
+        self._places = Places(limits)
         self._forms: dict[bytes, Header | None] = {}
-        self._raw: dict[bytes, int] = {}
-        self._bodies: dict[bytes, int] = {}
-        self._stacks: list[tuple[Frame, ...]] = []
-        self._bundles: dict[_Key, int] = {}
-        self._tallies: list[_Tally] = []
-        self._records: list[_Record] = []
-        self._count = 0
+        self._tallies: list[Tally] = []
         self._truncated = False
+        self._keep = goroutines
+        # The goroutines, one list a property: a list of objects would cost more than the parsing.
+        self._numbers: list[bytes] = []
+        self._tally_of: list[Tally] = []
+        self._creators: list[int | None] = []
 
-    def read(self, data: bytes, at: int) -> None:
-        """Take in every record from ``at`` on."""
-        size = len(data)
-        while at < size:
-            end = data.find(b"\n\n", at)
-            if end < 0:
-                end = size
-            if data.startswith(b"goroutine ", at):
-                self._record(data[at:end].rstrip(b"\n"), last=end >= size - 2)
-            elif _LOOSE.search(data, at, end):
-                raise IrregularError
-            at = end + 2
-            if self._full():
+    def read(self, data: bytes, first: re.Match[bytes]) -> None:
+        """Take in every record from the one with the header ``first`` on."""
+        take, left = self._take, self._limits.goroutines
+        number, form = first.groups()
+        start = first.end()
+        for match in _NEXT.finditer(data, start):
+            take(number, form, data[start : match.start()])
+            number, form = match.groups()
+            start = match.end()
+            left -= 1
+            if left <= 0:
                 self._truncated = True
                 return
-        tail = data[-200:]
-        if not tail.endswith(b"\n") and _COMPLETE_END.search(tail) is None:
-            self._truncated = True
+        self._last(number, form, data, start)
 
-    def _full(self) -> bool:
-        return self._count >= self._limits.goroutines or len(self._tallies) > self._limits.groups
-
-    def _record(self, chunk: bytes, *, last: bool) -> None:
-        head, _, body = chunk.partition(b"\n")
-        number, _, form = head[10:].partition(b" ")
-        header = self._header(form)
-        if header is None or not number.isdigit():
-            if last:
-                self._truncated = True
-                return
-            raise IrregularError
-        creation, creator = "", None
-        created = body.find(_CREATED) if not body.startswith(_CREATED[1:]) else -2
-        if created != -1:
-            cut = body[created + len(_CREATED) :] if created >= 0 else body[len(_CREATED) - 1 :]
-            creation, creator = read_site(cut, self._limits)
-            body = body[: max(0, created)]
-        stack = self._stack(body, last=last)
-        self._add(int(number[:19]), header, stack, creation, creator)
-
-    def _header(self, form: bytes) -> Header | None:
-        if form in self._forms:
-            return self._forms[form]
-        header = read_header(form, self._limits)
-        if len(self._forms) < _FORMS:
-            self._forms[form] = header
-        return header
-
-    def _stack(self, body: bytes, *, last: bool) -> int:
-        known = self._raw.get(body)
-        if known is not None:
-            return known
-        bare = ARGUMENTS.sub(b"", body)
-        known = self._bodies.get(bare)
-        if known is None:
-            frames, cut = read_frames(body, self._limits)
-            if cut:
-                if not last:
-                    raise IrregularError
-                self._truncated = True
-            known = self._bodies[bare] = len(self._stacks)
-            self._stacks.append(frames)
-        if len(self._raw) < _RAW_BODIES:
-            self._raw[body] = known
-        return known
-
-    def _add(
-        self, number: int, header: Header, stack: int, creation: str, creator: int | None
-    ) -> None:
-        self._count += 1
-        key = (stack, header.wait, creation, header.labels)
-        bundle = self._bundles.get(key)
-        if bundle is None:
-            bundle = self._bundles[key] = len(self._tallies)
-            self._tallies.append(_Tally())
-        tally = self._tallies[bundle]
+    def _take(self, number: bytes, form: bytes, body: bytes) -> None:
+        """Count one record: two lookups if its texts are known as they stand."""
+        place, creator = self._places.at(body)
+        tally = place.tallies.get(form) or self._tally(place, form)
         tally.count += 1
-        tally.leaked += header.leaked
-        if header.wait_seconds is not None:
-            tally.wait_seconds_max = max(tally.wait_seconds_max or 0, header.wait_seconds)
         if self._keep:
-            self._records.append(
-                _Record(number, bundle, header, self._stacks[stack], creator, creation)
-            )
+            self._numbers.append(number)
+            self._tally_of.append(tally)
+            self._creators.append(creator)
+
+    def _last(self, number: bytes, form: bytes, data: bytes, start: int) -> None:
+        """Take in the last record, unless it was cut within its header; look for a cut."""
+        end = data.find(b"\n\n", start)
+        if end >= 0:
+            if HEADER_WITHIN.search(data, end):
+                raise IrregularError
+        else:
+            end = max(start, len(data) - data.endswith(b"\n"))
+            self._truncated = not data.endswith(b"\n") and not _COMPLETE_END.search(data[-4096:])
+        if read_header(form, self._limits) is None:
+            self._truncated = True
+            return
+        self._truncated |= ends_early(data[start:end])
+        self._take(number, form, data[start:end])
+
+    def _tally(self, place: Place, form: bytes) -> Tally:
+        header = self._forms.get(form)
+        if header is None:
+            header = read_header(form, self._limits)
+            if header is None:
+                raise IrregularError
+            if len(self._forms) < _FORMS:
+                self._forms[form] = header
+        tally = Tally(place=place, header=header)
+        place.tallies[form] = tally
+        self._tallies.append(tally)
+        return tally
 
     def profile(self, *, cut: bool) -> Profile:
         """The finished snapshot."""
-        groups, position = group_bundles(
-            [
-                Bundle(
-                    frames=self._stacks[stack],
-                    wait=wait,
-                    count=tally.count,
-                    creation_site=creation,
-                    labels=labels,
-                    leaked=tally.leaked,
-                    wait_seconds_max=tally.wait_seconds_max,
-                )
-                for (stack, wait, creation, labels), tally in zip(
-                    self._bundles, self._tallies, strict=True
-                )
-            ]
-        )
+        keys: dict[_BundleKey, list[Tally]] = {}
+        for tally in self._tallies:
+            place, header = tally.place, tally.header
+            key = (place.frames, header.wait, place.creation_site, header.labels)
+            keys.setdefault(key, []).append(tally)
+        groups, position = group_bundles([_bundle(key, tallies) for key, tallies in keys.items()])
+        for index, tallies in enumerate(keys.values()):
+            for tally in tallies:
+                tally.group = position[index]
         return Profile(
             source=SnapshotSource.DEBUG2,
-            total=self._count,
+            total=sum(tally.count for tally in self._tallies),
             groups=groups,
-            goroutines=tuple(_goroutine(record, position) for record in self._records),
+            goroutines=tuple(map(_goroutine, self._numbers, self._tally_of, self._creators)),
             truncated=self._truncated or cut,
             go_version=go_version_of_paths(
-                frame.file for frames in self._stacks for frame in frames
+                frame.file for group in groups for frame in group.frames
             ),
         )
 
 
-def _goroutine(record: _Record, position: list[int]) -> Goroutine:
-    header = record.header
+def _bundle(key: _BundleKey, tallies: list[Tally]) -> Bundle:
+    frames, wait, creation, labels = key
+    claims = [
+        tally.header.wait_seconds for tally in tallies if tally.header.wait_seconds is not None
+    ]
+    return Bundle(
+        frames=frames,
+        wait=wait,
+        count=sum(tally.count for tally in tallies),
+        creation_site=creation,
+        labels=labels,
+        leaked=sum(tally.count for tally in tallies if tally.header.leaked),
+        wait_seconds_max=max(claims, default=None),
+    )
+
+
+def _goroutine(number: bytes, tally: Tally, creator: int | None) -> Goroutine:
+    header, place = tally.header, tally.place
     return Goroutine(
-        id=record.id,
-        group=position[record.bundle],
+        id=int(number),
+        group=tally.group,
         wait=header.wait,
         state=state_of(header.wait),
-        frames=record.frames,
+        frames=place.frames,
         wait_seconds=header.wait_seconds,
         locked=header.locked,
         leaked=header.leaked,
         labels=header.labels,
-        creator_id=record.creator_id,
-        creation_site=record.creation_site,
+        creator_id=creator,
+        creation_site=place.creation_site,
         bubble=header.bubble,
     )

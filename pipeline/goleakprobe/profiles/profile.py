@@ -9,7 +9,7 @@ from goleakprobe_schemas import Frame, SnapshotSource
 __all__ = ["Goroutine", "Group", "Profile"]
 
 
-class Goroutine(msgspec.Struct, frozen=True, kw_only=True):
+class Goroutine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One goroutine; only text dumps (``debug=2``) know them one by one."""
 
     id: int

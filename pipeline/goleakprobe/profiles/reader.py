@@ -23,6 +23,7 @@ from goleakprobe.profiles.protobuf_profile import read_protobuf
 
 __all__ = ["read_profile"]
 
+_CONTENT = re.compile(rb"[^ \t\r\n\x00]")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 # How a pprof message can begin: a tag of one of its 15 fields. Go puts the period type first.
 _TAGS = frozenset(number << 3 | kind for number in range(1, 16) for kind in (0, 2))
@@ -40,7 +41,7 @@ def read_profile(
     BodyDamagedError. Pure; time and memory are linear in the body and bounded by ``limits``.
     """
     data = plain_body(body, limits)
-    if not data.strip(b" \t\r\n\x00"):
+    if _CONTENT.search(data) is None:
         raise EmptyBodyError
     if _is_message(data):
         try:

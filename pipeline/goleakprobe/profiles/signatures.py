@@ -103,13 +103,16 @@ def site(frame: Frame | None) -> str:
 
 
 def visible_frames(frames: Sequence[Frame]) -> tuple[Frame, ...]:
-    """The frames a text dump prints: without the runtime's own at the leaf and at the root."""
+    """The frames an endpoint's text prints: without the runtime's own at the leaf and the root.
+
+    A stack of runtime frames alone stays as it is.
+    """
     start, end = 0, len(frames)
     while start < end and is_runtime(frames[start].function):
         start += 1
     while end > start and frames[end - 1].function in _ROOTS:
         end -= 1
-    return tuple(frames[start:end])
+    return tuple(frames[start:end] if start < end else frames)
 
 
 def _first_outside_machinery(functions: Sequence[str]) -> int:
