@@ -9,13 +9,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from goleakprobe.lake.time_window import day_of
+from goleakprobe_agents.landing.rows import Landed, table_rows
 from goleakprobe_schemas.arrow import table_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from goleakprobe_schemas import Topic
+
 _ORIGIN = {"kafka_partition": 0, "kafka_offset": 0, "namespace": "shop", "instance": "10.0.0.1:80"}
+
+
+def land_events(root: Path, topic: Topic, events: Sequence[Any], name: str = "part-0") -> None:
+    """Write events as the landing agent does: its rows, one file per day here."""
+    field = "first_seen_ns" if topic.table == "stacks" else "time_ns"
+    days: dict[str, list[Landed]] = defaultdict(list)
+    for offset, event in enumerate(events):
+        days[day_of(getattr(event, field)).isoformat()].append(Landed(offset, event))
+    for day, landed in days.items():
+        folder = root / f"table={topic.table}" / f"dt={day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = table_rows(topic, 0, landed)
+        pq.write_table(rows, folder / f"{name}.parquet", compression="zstd")
 
 
 def land(

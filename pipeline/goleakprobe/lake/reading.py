@@ -34,6 +34,14 @@ STATE_TABLES = frozenset({"findings", "stacks"})
 """Their newest row of a key is true until the next one, however old: no window cuts them."""
 
 _NAMED_FILE = re.compile(r"'([^']+\.parquet)'")
+# Reading every file to find the guilty one takes long; these errors have no guilty file.
+_NOT_OF_A_FILE = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.InterruptException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+)
 
 
 class Lake:
@@ -94,7 +102,11 @@ class Lake:
                 for row in result.fetchall()
             ]
 
-        return msgspec.convert(self._guarded(fetch), list[into])  # type: ignore[valid-type]
+        rows = self._guarded(fetch)
+        try:
+            return msgspec.convert(rows, list[into])  # type: ignore[valid-type]
+        except msgspec.ValidationError as error:
+            raise LakeQueryError(f"a row is none that this version can read: {error}") from error
 
     def _connect(self, spill: str) -> duckdb.DuckDBPyConnection:
         settings: dict[str, str | bool | int | float | list[str]] = {
@@ -148,6 +160,8 @@ class Lake:
         named = _NAMED_FILE.search(str(error))
         if named and isinstance(error, duckdb.InvalidInputException):
             raise LakeFileDamagedError(named[1], _first_line(error)) from error
+        if isinstance(error, _NOT_OF_A_FILE):
+            return
         # DuckDB says what is wrong inside a damaged file, but not always in which.
         for table in TABLES:
             for path in table_files(self.path, table, self._window_of(table)):
