@@ -7,6 +7,7 @@ that a key stays in its partition and a replay publishes to the same one.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "apply_topics",
     "check_topics",
     "diff_topics",
+    "log_ids",
     "wanted_topics",
 ]
 
@@ -108,6 +110,25 @@ def check_topics(settings: BrokerSettings) -> None:
             f"the broker lacks {len(missing)} topics, among them {missing[0]}: "
             "run `goleakprobe topics apply`"
         )
+
+
+def log_ids(settings: BrokerSettings) -> dict[str, str]:
+    """A short form of the id that the broker gave each topic of the contract (KIP-516).
+
+    It differs when a topic, or a whole in-memory broker, was made anew: offsets began again then.
+    Empty strings where the broker tells no ids. Raises BrokerUnavailableError.
+    """
+    names = [topic.name for topic in TOPICS]
+    with _admin(settings) as admin:
+        described = {each["name"]: each.get("topic_id") for each in admin.describe_topics(names)}
+    return {name: _short_id(described.get(name)) for name in names}
+
+
+def _short_id(topic_id: object) -> str:
+    text = str(topic_id or "").replace("-", "")
+    if not text.strip("0"):
+        return ""
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def _config(topic: Topic) -> dict[str, str]:

@@ -12,7 +12,7 @@ from goleakprobe_agents.errors import BrokerUnavailableError, CredentialsError
 if TYPE_CHECKING:
     from goleakprobe_agents.settings import BrokerSettings, TlsSettings
 
-__all__ = ["client_options", "read_secret", "require_reachable", "tls_context"]
+__all__ = ["client_options", "faust_credentials", "read_secret", "require_reachable", "tls_context"]
 
 _CONNECT_SECONDS = 5.0
 _KAFKA_PORT = 9092
@@ -34,6 +34,21 @@ def client_options(settings: BrokerSettings) -> dict[str, Any]:
         options["sasl_plain_password"] = read_secret(settings.sasl.password_file)
     options["security_protocol"] = _protocol(settings)
     return options
+
+
+def faust_credentials(settings: BrokerSettings) -> Any:
+    """The same security for Faust's consumer; None for a plain connection."""
+    import faust
+
+    context = tls_context(settings.tls) if settings.tls is not None else None
+    if settings.sasl is not None:
+        return faust.SASLCredentials(
+            mechanism=settings.sasl.mechanism,
+            username=settings.sasl.username,
+            password=read_secret(settings.sasl.password_file),
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
 
 
 def require_reachable(settings: BrokerSettings) -> None:

@@ -17,10 +17,14 @@ __all__ = [
     "LandingConflictError",
     "LandingFileError",
     "LogGapError",
+    "LogRewoundError",
     "PortTakenError",
+    "RecordPoisonousError",
     "SnapshotDamagedError",
+    "StoppingError",
     "StreamError",
     "TopicsError",
+    "UnsupportedStorageError",
     "WorkerFailedError",
 ]
 
@@ -89,6 +93,23 @@ class LogGapError(StreamError):
         self.topic, self.partition, self.expected, self.got = topic, partition, expected, got
 
 
+class LogRewoundError(StreamError):
+    """The log answers with offsets from before where reading began: it is another log."""
+
+    def __init__(self, topic: str, partition: int, floor: int, got: int) -> None:
+        super().__init__(
+            f"{topic}-{partition}: reading began at offset {floor} and the broker sent {got}; "
+            "was the topic, or the whole broker, replaced?"
+        )
+
+
+class RecordPoisonousError(StreamError):
+    """A stage failed over one record; the record is set aside when the worker starts again."""
+
+    def __init__(self, origin: str, error: BaseException) -> None:
+        super().__init__(f"{origin}: the stage failed: {type(error).__name__}: {error}")
+
+
 class LandingConflictError(StreamError):
     """Another owner landed the same offsets first; this worker's view is stale."""
 
@@ -116,6 +137,19 @@ class DependencyError(StreamError):
     def __init__(self, dependency: str, reason: str) -> None:
         super().__init__(f"{dependency} fails: {reason}")
         self.dependency = dependency
+
+
+class UnsupportedStorageError(StreamError):
+    """A storage address that no store here can write to safely."""
+
+    def __init__(self, path: str, purpose: str) -> None:
+        super().__init__(
+            f"{path}: {purpose} needs a file system with atomic links (a local or NFSv4 folder)"
+        )
+
+
+class StoppingError(StreamError):
+    """The worker is told to stop while it waits for something."""
 
 
 class WorkerFailedError(StreamError):

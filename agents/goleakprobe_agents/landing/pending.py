@@ -1,0 +1,178 @@
+"""What one partition has taken in and not yet landed, and what file it makes.
+
+Nothing here touches a disk or the broker, so it can be tested offset by offset.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from goleakprobe_agents.errors import LogGapError
+from goleakprobe_agents.intake import ContiguityGuard, decode_message
+from goleakprobe_agents.landing.files import Footer
+from goleakprobe_agents.landing.rows import Landed, event_times, row_count, table_rows
+from goleakprobe_agents.origins import OriginMarks, origin_of
+from goleakprobe_schemas import EventError, EventInvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from goleakprobe_agents.intake import Message
+    from goleakprobe_schemas import Topic
+
+__all__ = ["Harvest", "PendingPartition", "Refused"]
+
+_LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+class Refused:
+    """A message that is no event, and why."""
+
+    def __init__(self, message: Message, error: EventError) -> None:
+        self.message, self.error = message, error
+
+
+class Harvest:
+    """A file's content: rows, footer and day, and what of it goes to the dead-letter topic."""
+
+    def __init__(self, rows: pa.Table, footer: Footer, day: str, refused: list[Refused]) -> None:
+        self.rows, self.footer, self.day, self.refused = rows, footer, day, refused
+
+
+class PendingPartition:
+    """One partition of one topic between two files.
+
+    ``first_offset`` is where its next file begins. A file's day is that of its first message's
+    timestamp, which every reader of the log sees alike, and never earlier than the day of the file
+    before it. A file may hold events of several days; its footer has the range.
+    """
+
+    def __init__(
+        self,
+        topic: Topic,
+        partition: int,
+        log_id: str,
+        *,
+        first_offset: int,
+        origins: dict[str, tuple[int, int]] | None = None,
+        day: str = "",
+    ) -> None:
+        self.topic, self.partition, self.log_id = topic, partition, log_id
+        self.first_offset = first_offset
+        self.guard = ContiguityGuard(topic.name, partition, next_offset=first_offset)
+        self.rows = 0
+        self.body_bytes = 0
+        self.since: float | None = None
+        """When the oldest of what is pending came, on the monotonic clock."""
+        self.messages: list[Message] = []
+        self._marks = OriginMarks(origins)
+        self._day = day
+        self._landed: list[Landed] = []
+        self._refused: list[Refused] = []
+        self._repeated = 0
+        self._absent = 0
+
+    @property
+    def pending(self) -> int:
+        """How many offsets wait to be landed."""
+        return self.guard.next_offset - self.first_offset
+
+    def take(self, messages: Sequence[Message]) -> LogGapError | None:
+        """Take messages in; the gap that ended the line, if any, with all before it taken."""
+        for message in messages:
+            try:
+                if not self.guard.admit(message.offset):
+                    continue
+            except LogGapError as gap:
+                return gap
+            self._admit(message)
+        return None
+
+    def skip_to(self, offset: int) -> int:
+        """Go on behind a stretch the log does not hold; how many offsets that is."""
+        absent = self.guard.skip_to(offset)
+        self._absent += absent
+        return absent
+
+    def harvest(self) -> Harvest:
+        """Everything pending as one file's content; changes nothing but what is refused.
+
+        An event with a value that no column holds is refused like one that cannot be decoded.
+        """
+        rows = self._rows()
+        times = event_times(self.topic, self._landed)
+        footer = Footer(
+            topic=self.topic.name,
+            partition=self.partition,
+            log_id=self.log_id,
+            first_offset=self.first_offset,
+            last_offset=self.guard.next_offset - 1,
+            rows=rows.num_rows,
+            events=len(self._landed),
+            dead_letters=len(self._refused),
+            repeated=self._repeated,
+            absent=self._absent,
+            min_time_ns=times[0] if times else None,
+            max_time_ns=times[1] if times else None,
+            origins=self._marks.passed,
+        )
+        return Harvest(rows, footer, self._file_day(), list(self._refused))
+
+    def clear(self, day: str) -> list[Message]:
+        """Forget what was landed under ``day``; the messages to acknowledge."""
+        messages, self.messages = self.messages, []
+        self.first_offset = self.guard.next_offset
+        self.rows = self.body_bytes = self._repeated = self._absent = 0
+        self._landed, self._refused, self.since, self._day = [], [], None, day
+        return messages
+
+    def _admit(self, message: Message) -> None:
+        if self.since is None:
+            self.since = time.monotonic()
+        self.messages.append(message)
+        try:
+            record = decode_message(self.topic, message)
+        except EventError as error:
+            self._refused.append(Refused(message, error))
+            self.body_bytes += len(message.value or b"")
+            return
+        origin = origin_of(message)
+        if origin is not None and not self._marks.admit(origin):
+            self._repeated += 1
+            return
+        self._landed.append(Landed(message.offset, record.event))
+        self.rows += row_count(self.topic, record.event)
+        self.body_bytes += len(message.value or b"")
+
+    def _rows(self) -> pa.Table:
+        try:
+            return table_rows(self.topic, self.partition, self._landed)
+        except _UNFIT:
+            self._refuse_unfit()
+            return table_rows(self.topic, self.partition, self._landed)
+
+    def _refuse_unfit(self) -> None:
+        by_offset = {message.offset: message for message in self.messages}
+        fit = []
+        for landed in self._landed:
+            try:
+                table_rows(self.topic, self.partition, [landed])
+                fit.append(landed)
+            except _UNFIT as error:
+                reason = EventInvalidError(self.topic.name, f"no column holds it: {error}")
+                self._refused.append(Refused(by_offset[landed.offset], reason))
+        self._landed = fit
+
+    def _file_day(self) -> str:
+        if not self.messages:
+            return self._day or "1970-01-01"
+        seconds = min(max(self.messages[0].timestamp, 0.0), _LAST_DAY)
+        return max(self._day, datetime.fromtimestamp(seconds, UTC).date().isoformat())
+
+
+# What pyarrow raises for integers beyond 64 bits and text that is no UTF-8.
+_UNFIT = (pa.ArrowInvalid, OverflowError, UnicodeError)

@@ -1,0 +1,97 @@
+"""Files decide the position: their names, and finding the newest of every partition.
+
+A file is named after the first offset it covers, so its name is a claim on everything from there
+on: whoever owns the partition next begins behind the newest file, and two owners who believe they
+own it want the same name, which only one can have.
+
+The day in the folder name never falls from one file of a partition to the next (see lander.py),
+so the newest file stands in the partition's last day. Compaction and retention must leave the
+newest file of every partition alone: it is the position.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["LandedFile", "file_name", "landed_files", "newest_files"]
+
+_NAME = re.compile(
+    r"(?P<topic>[a-zA-Z0-9._]+)-(?P<partition>\d{4,})-(?P<log>[0-9a-f]*)-(?P<first>\d{20})\.parquet"
+)
+_DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})")
+
+
+class LandedFile(msgspec.Struct, frozen=True, order=True):
+    """What the path of a landed file says."""
+
+    topic: str
+    log_id: str
+    partition: int
+    first_offset: int
+    day: str
+    path: str
+
+
+def file_name(topic: str, partition: int, log_id: str, first_offset: int) -> str:
+    """``<topic>-<partition>-<log id>-<first offset>.parquet``.
+
+    The log id is a short form of the id that the broker gave the topic: a topic that was created
+    anew counts from 0 again, and its files must not be taken for those of the one before it.
+    """
+    return f"{topic}-{partition:04d}-{log_id}-{first_offset:020d}.parquet"
+
+
+def landed_files(root: Path, table: str) -> Iterator[LandedFile]:
+    """All landed files of a table, newest day first; other files are passed over."""
+    for day in _days(root, table):
+        yield from _day_files(root / f"table={table}" / f"dt={day}", day)
+
+
+def newest_files(
+    root: Path, table: str, topic: str, log_id: str, partitions: Iterable[int]
+) -> dict[int, LandedFile]:
+    """The newest file of each partition that has one.
+
+    Reads days backwards and stops at the day by which every partition was found.
+    """
+    wanted, newest = set(partitions), dict[int, LandedFile]()
+    for day in _days(root, table):
+        if not wanted:
+            break
+        for file in _day_files(root / f"table={table}" / f"dt={day}", day):
+            if (file.topic, file.log_id) != (topic, log_id) or file.partition not in wanted:
+                continue
+            known = newest.get(file.partition)
+            if known is None or known.first_offset < file.first_offset:
+                newest[file.partition] = file
+        wanted -= set(newest)
+    return newest
+
+
+def _days(root: Path, table: str) -> list[str]:
+    folder = root / f"table={table}"
+    if not folder.is_dir():
+        return []
+    names = (_DAY.fullmatch(entry.name) for entry in folder.iterdir())
+    return sorted((match[1] for match in names if match), reverse=True)
+
+
+def _day_files(folder: Path, day: str) -> Iterator[LandedFile]:
+    for entry in folder.iterdir():
+        match = _NAME.fullmatch(entry.name)
+        if match is not None:
+            yield LandedFile(
+                topic=match["topic"],
+                log_id=match["log"],
+                partition=int(match["partition"]),
+                first_offset=int(match["first"]),
+                day=day,
+                path=str(entry),
+            )

@@ -1,0 +1,264 @@
+"""Starts one worker process per role, and starts it again when it ends or stands still.
+
+``python -m goleakprobe_agents.supervisor --settings FILE`` runs until SIGTERM or SIGINT, which it
+passes on; workers then make durable what they took. Workers are forked from one server process
+that has imported everything once: a restart costs no second of imports. They end with the
+supervisor, however it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from goleakprobe_agents.admin import apply_topics, check_topics
+from goleakprobe_agents.errors import BrokerUnavailableError, StreamError
+from goleakprobe_agents.lifeline import die_with_parent
+from goleakprobe_agents.metrics import serving_metrics
+from goleakprobe_agents.settings_file import read_settings
+from goleakprobe_agents.status import (
+    RoleStatus,
+    SupervisedRole,
+    SupervisorStatus,
+    role_status_path,
+    supervisor_status_path,
+    write_status,
+)
+from goleakprobe_agents.watchdog import RestartDelay, Watchdog
+from goleakprobe_agents.worker import EXIT_CONFIG, EXIT_UNAVAILABLE, configure_logging
+from goleakprobe_agents.workers import ROLES, wanted_roles
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.context import ForkServerProcess
+
+    from goleakprobe_agents.settings import StreamSettings
+
+__all__ = ["Supervisor", "main"]
+
+_LOOK_SECONDS = 0.5
+_STOP_SECONDS = 30.0
+
+_log = structlog.get_logger(__name__)
+
+
+class _Child:
+    """One role and its present process."""
+
+    def __init__(self, role: str, settings_path: Path, status_path: Path) -> None:
+        self.role = role
+        self.told = SupervisedRole()
+        self._settings_path = settings_path
+        self._status_path = status_path
+        self._process: ForkServerProcess | None = None
+        self._watchdog = Watchdog(time.monotonic())
+        self._delay = RestartDelay()
+        self._started = 0.0
+        self.start_at = 0.0
+
+    @property
+    def sentinel(self) -> int | None:
+        """What becomes ready when the process ends."""
+        return self._process.sentinel if self._process is not None else None
+
+    def start(self) -> None:
+        """Fork a new process for the role."""
+        context = multiprocessing.get_context("forkserver")
+        arguments = ["--role", self.role, "--settings", str(self._settings_path)]
+        self._process = context.Process(target=_work, args=(arguments,), name=self.role)
+        self._process.start()
+        self._started = time.monotonic()
+        self._watchdog = Watchdog(self._started)
+        self.told.pid = self._process.pid
+
+    def look(self) -> str | None:
+        """Take notice of an end, and end what stands still; the news, if any."""
+        if self._process is None:
+            return None
+        if self._process.exitcode is not None:
+            return self._bury(self._process.exitcode)
+        reason = self._watchdog.judge(self._status(), time.monotonic())
+        if reason is not None:
+            self.told.last_exit = reason
+            _log.error("worker_stands_still", role=self.role, pid=self.told.pid, reason=reason)
+            self.kill()
+        return None
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process if it lives."""
+        if self._process is not None and self._process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """End the process for certain."""
+        self.send(signal.SIGKILL)
+
+    def _status(self) -> RoleStatus | None:
+        with suppress(OSError, msgspec.DecodeError):
+            status = msgspec.json.decode(self._status_path.read_bytes(), type=RoleStatus)
+            if status.pid == self.told.pid:
+                return status
+        return None
+
+    def _bury(self, code: int) -> str:
+        assert self._process is not None
+        last = self._status()
+        if last is not None:
+            for kind, of in last.counts.items():
+                total = Counter(self.told.counts.get(kind, {}))
+                total.update(of)
+                self.told.counts[kind] = dict(total)
+        lived = time.monotonic() - self._started
+        self.start_at = time.monotonic() + self._delay.after(lived)
+        self._process.join()
+        self._process.close()
+        self._process = None
+        self.told.pid = None
+        return f"exit {code}" if code >= 0 else signal.Signals(-code).name
+
+
+class Supervisor:
+    """The supervisor of one set of roles."""
+
+    def __init__(self, settings_path: Path, settings: StreamSettings, roles: Sequence[str]) -> None:
+        self._path = supervisor_status_path(settings.state.path)
+        self._status = SupervisorStatus(pid=os.getpid())
+        self._children = [
+            _Child(role, settings_path, role_status_path(settings.state.path, role))
+            for role in roles
+        ]
+        self._status.roles = {child.role: child.told for child in self._children}
+        self._exit_code = 0
+        self._wake_reader, self._wake_writer = os.pipe()
+        self._stopping = False
+
+    def run(self) -> int:
+        """Supervise until told to stop; the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        for child in self._children:
+            role_status = self._path.parent / f"{child.role}.json"
+            role_status.unlink(missing_ok=True)  # of a life before this one
+            child.start()
+        self._tell("running")
+        while not self._stopping:
+            self._wait(_LOOK_SECONDS)
+            self._look_after_all()
+            self._tell("running")
+        self._stop()
+        return self._exit_code
+
+    def _on_signal(self, *_: object) -> None:
+        self._stopping = True
+        os.write(self._wake_writer, b"!")
+
+    def _look_after_all(self) -> None:
+        for child in self._children:
+            news = child.look()
+            if news is not None:
+                self._take_news(child, news)
+            due = child.sentinel is None and time.monotonic() >= child.start_at
+            if due and not self._stopping:
+                child.told.restarts += 1
+                child.start()
+
+    def _take_news(self, child: _Child, news: str) -> None:
+        child.told.last_exit = news
+        _log.warning("worker_ended", role=child.role, how=news)
+        if news == f"exit {EXIT_CONFIG}":
+            # It would end the same way for ever; its log says what to change.
+            self._status.reason = f"the {child.role} worker cannot start with these settings"
+            self._exit_code = EXIT_CONFIG
+            self._stopping = True
+
+    def _wait(self, seconds: float) -> None:
+        sentinels = [child.sentinel for child in self._children if child.sentinel is not None]
+        due = [c.start_at - time.monotonic() for c in self._children if c.sentinel is None]
+        wait([*sentinels, self._wake_reader], timeout=max(0.0, min([seconds, *due])))
+
+    def _stop(self) -> None:
+        self._tell("stopping")
+        for child in self._children:
+            child.send(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while living := [child for child in self._children if child.sentinel is not None]:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                _log.error("workers_killed", roles=[child.role for child in living])
+                for child in living:
+                    child.kill()
+            wait([child.sentinel for child in living if child.sentinel], timeout=max(0.1, left))
+            for child in living:
+                news = child.look()
+                if news is not None:
+                    child.told.last_exit = news
+        self._tell("stopped")
+
+    def _tell(self, state: str) -> None:
+        self._status.state = state
+        with suppress(OSError):
+            write_status(self._path, self._status)
+
+
+def _work(arguments: list[str]) -> None:
+    """What a forked worker runs."""
+    die_with_parent()
+    from goleakprobe_agents.worker import main as work
+
+    code = work(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Supervise; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m goleakprobe_agents.supervisor")
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--role", choices=[*ROLES, "all"], default="all")
+    parser.add_argument("--create-topics", action="store_true")
+    parser.add_argument("--metrics-port", type=int, default=None)
+    given = parser.parse_args(arguments)
+    configure_logging("supervisor")
+    try:
+        settings = read_settings(given.settings)
+        return _supervise(settings, given)
+    except BrokerUnavailableError as error:
+        _log.error("broker_unavailable", error=str(error))
+        return EXIT_UNAVAILABLE
+    except StreamError as error:
+        _log.error("supervisor_cannot_start", error=str(error))
+        return EXIT_CONFIG
+
+
+def _supervise(settings: StreamSettings, given: argparse.Namespace) -> int:
+    roles = wanted_roles(settings) if given.role == "all" else (given.role,)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"goleakprobe_agents.workers.{role}" for role in roles])
+    from multiprocessing import forkserver
+
+    # Imports begin while the topics are looked at.
+    forkserver.ensure_running()
+    if given.create_topics:
+        apply_topics(settings.broker)
+    else:
+        check_topics(settings.broker)
+    with serving_metrics(settings, given.metrics_port):
+        return Supervisor(given.settings, settings, roles).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

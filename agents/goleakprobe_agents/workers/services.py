@@ -1,0 +1,41 @@
+"""The services agent: the assessments of a service's instances become statistics and findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from goleakprobe_agents.app import consume
+from goleakprobe_agents.runner import StageRunner
+from goleakprobe_agents.services import ServiceStage
+from goleakprobe_agents.state import SnapshotFolder
+from goleakprobe_agents.workers.parts import raw_topic
+from goleakprobe_schemas import ASSESSMENTS
+
+if TYPE_CHECKING:
+    from goleakprobe_agents.shell import Shell
+    from goleakprobe_agents.workers.parts import Parts
+
+__all__ = ["build_shell", "declare_agent"]
+
+
+def build_shell(parts: Parts) -> Shell:
+    """Stage two over assessments."""
+    settings = parts.settings
+    return StageRunner(
+        ASSESSMENTS,
+        lambda: ServiceStage(settings.detection),
+        folder=SnapshotFolder(settings.state.path, f"{settings.broker.group_prefix}-services"),
+        publisher=parts.publisher,
+        log_ids=parts.log_ids,
+        acknowledge=parts.acknowledge,
+        patience=parts.patience,
+        snapshot_interval=settings.state.snapshot_interval,
+    )
+
+
+def declare_agent(app: Any, shell: Shell, parts: Parts) -> None:
+    """The agent over all assessments."""
+
+    @app.agent(raw_topic(app, shell.topics), name="services", concurrency=1)
+    async def services(stream: Any) -> None:
+        await consume(stream, shell, parts.settings.broker)
