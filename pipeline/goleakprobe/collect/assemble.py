@@ -35,7 +35,7 @@ __all__ = [
     "merged_groups",
     "runtime_event",
     "snapshot_event",
-    "stack_event",
+    "stack_events",
 ]
 
 OVERFLOW_SIGNATURE = "0" * 32
@@ -110,8 +110,13 @@ def merged_groups(profile: Profile) -> list[SnapshotGroup]:
     return sorted(merged.values(), key=lambda g: (-g.count, g.signature, g.labels_digest))
 
 
-def stack_event(group: Group, *, build_id: str, time_ns: int) -> Output:
-    """The example stack of a group."""
+def stack_events(groups: Iterable[Group], *, build_id: str, time_ns: int) -> list[Output]:
+    """The example stack of each signature among the groups."""
+    by_signature = {group.signature: group for group in groups}
+    return [_stack_event(group, build_id, time_ns) for group in by_signature.values()]
+
+
+def _stack_event(group: Group, build_id: str, time_ns: int) -> Output:
     frames = tuple(
         Frame(
             clean_text(frame.function, _MAX_NAME_CHARS),

@@ -123,8 +123,9 @@ class KafkaPublisher:
         with the same ids, until this is cancelled. An event the broker or the contract refuses
         for good raises PublishError after the others were delivered.
         """
+        assert self._loop is not None
         wait_seconds = _RETRY_SECONDS
-        pending = [_message(output) for output in outputs]
+        pending = await self._loop.run_in_executor(self._thread, _messages, outputs)
         refused: PublishError | None = None
         while pending:
             results = await self._hand_over(pending)
@@ -215,6 +216,10 @@ class KafkaPublisher:
 
     def _tell_in_flight(self) -> None:
         self._observer.in_flight(self._in_flight.messages, self._in_flight.bytes)
+
+
+def _messages(outputs: Sequence[Output]) -> list[_Message]:
+    return [_message(output) for output in outputs]
 
 
 def _message(output: Output) -> _Message:

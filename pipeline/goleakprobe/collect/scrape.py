@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
+from base64 import b64encode
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Self
@@ -158,8 +159,8 @@ class Scraper:
             secret = read_secret(authorization.credentials_file)
             return {"Authorization": f"{authorization.type} {secret}"}
         if basic := self._job.basic_auth:
-            password = read_secret(basic.password_file)
-            return {"Authorization": aiohttp.BasicAuth(basic.username, password, "utf-8").encode()}
+            pair = f"{basic.username}:{read_secret(basic.password_file)}"
+            return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
         return {}
 
     def _server_name(self, url: str) -> str | None:

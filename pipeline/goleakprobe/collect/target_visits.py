@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -14,7 +14,7 @@ from goleakprobe.collect.assemble import (
     ProcessIdentity,
     runtime_event,
     snapshot_event,
-    stack_event,
+    stack_events,
 )
 from goleakprobe.collect.budget import ScrapeBudget
 from goleakprobe.collect.capabilities import (
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from goleakprobe_agents.stage import Output
 
 __all__ = ["TargetVisits"]
+
+T = TypeVar("T")
 
 _MAX_ID_CHARS = 256
 
@@ -95,7 +97,7 @@ class TargetVisits:
             figures = await self._figures()
             self._meet(scraped, figures)
             await self._ask_for_leak_profile()
-            outputs = self._outputs(scraped, figures.requests_total)
+            outputs = await self._outputs(scraped, figures.requests_total)
             outputs.append(
                 runtime_event(
                     figures,
@@ -139,7 +141,7 @@ class TargetVisits:
                 return
             if source is SnapshotSource.LEAK:
                 self._budget.leaks_reported(scraped.profile.total, time.monotonic())
-            await self._publish(self._outputs(scraped, None), slot.release)
+            await self._publish(await self._outputs(scraped, None), slot.release)
 
     async def _scrape(self, source: SnapshotSource) -> Scraped:
         profile, query = _REQUESTS[source]
@@ -152,7 +154,7 @@ class TargetVisits:
                 limit_bytes=self._job.body_size_limit,
                 time_ns=time.time_ns(),
             )
-            return await asyncio.get_running_loop().run_in_executor(self._shared.threads, decode)
+            return await self._in_thread(decode)
 
     async def _figures(self) -> ProcessFigures:
         """The metrics page, if there is one; a target may well be without."""
@@ -169,7 +171,7 @@ class TargetVisits:
             return ProcessFigures()
         capabilities.metrics_page = Offer.OFFERED
         read = partial(read_metrics_page, answer.body, request_metric=self._job.request_metric)
-        return await asyncio.get_running_loop().run_in_executor(self._shared.threads, read)
+        return await self._in_thread(read)
 
     def _meet(self, scraped: Scraped, figures: ProcessFigures) -> None:
         """Take note of who answered."""
@@ -197,26 +199,31 @@ class TargetVisits:
                 return
         self._status.leak_profile = capabilities.leak_profile
 
-    def _outputs(self, scraped: Scraped, requests_total: float | None) -> list[Output]:
+    async def _outputs(self, scraped: Scraped, requests_total: float | None) -> list[Output]:
+        """The snapshot, and the stacks not published before."""
         process = self._process()
-        snapshot = snapshot_event(
-            scraped.profile,
-            self.target,
-            process=process,
-            time_ns=scraped.time_ns,
-            cost=scraped.cost,
-            requests_total=requests_total,
-            max_groups=self._shared.max_groups,
+        snapshot = await self._in_thread(
+            partial(
+                snapshot_event,
+                scraped.profile,
+                self.target,
+                process=process,
+                time_ns=scraped.time_ns,
+                cost=scraped.cost,
+                requests_total=requests_total,
+                max_groups=self._shared.max_groups,
+            )
         )
         assert isinstance(snapshot.event, SnapshotCollected)
         sent = {group.signature for group in snapshot.event.groups}
-        stacks = [
-            stack_event(group, build_id=process.build_id, time_ns=scraped.time_ns)
+        fresh = [
+            group
             for group in scraped.profile.groups
             if group.signature in sent
             and self._shared.stacks.enter(group.signature, process.build_id)
         ]
-        return [snapshot, *stacks]
+        stacks = partial(stack_events, fresh, build_id=process.build_id, time_ns=scraped.time_ns)
+        return [snapshot, *(await self._in_thread(stacks) if fresh else ())]
 
     async def _publish(self, outputs: list[Output], accepted: Callable[[], None]) -> None:
         try:
@@ -226,6 +233,9 @@ class TargetVisits:
                 if isinstance(output.event, StackObserved):
                     self._shared.stacks.strike(output.event.signature, output.event.build_id)
             raise
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._shared.threads, work)
 
     def _process(self) -> ProcessIdentity:
         known = self._capabilities

@@ -13,7 +13,7 @@ from goleakprobe.collect.assemble import (
     merged_groups,
     runtime_event,
     snapshot_event,
-    stack_event,
+    stack_events,
 )
 from goleakprobe.collect.metrics_page import ProcessFigures
 from goleakprobe.profiles import Goroutine, Group, Profile, read_profile
@@ -124,9 +124,9 @@ def test_a_snapshot_fits_into_a_message_whatever_its_target_calls_things() -> No
     site = '"\\💥' * 1000
     groups = [
         group(f"{i:032x}", 10**9, blocking_site=site, creation_site=site, wait='"' * 200)
-        for i in range(20_000)
+        for i in range(5000)
     ]
-    event = snapshot(profile(groups), max_groups=20_000)
+    event = snapshot(profile(groups), max_groups=5000)
     body = encode(SNAPSHOTS, event)
     assert len(body) <= SNAPSHOTS.message_limit_bytes
     assert len(body) > SNAPSHOTS.message_limit_bytes // 2, "room is used before groups are merged"
@@ -154,7 +154,7 @@ def test_a_stack_is_published_with_its_owner_and_capped() -> None:
         wait="select",
         blocking_site="example.com/m/pkg.(*Pool).run /src/pool.go:3",
     )
-    output = stack_event(made, build_id="b1", time_ns=4)
+    (output,) = stack_events([made, made], build_id="b1", time_ns=4)
     event = output.event
     assert isinstance(event, StackObserved)
     assert output.key == event.signature
