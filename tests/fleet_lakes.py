@@ -7,7 +7,6 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from lake_rows import land_events
 
 from goleakprobe_schemas import (
     ASSESSMENTS,
@@ -24,6 +23,7 @@ from goleakprobe_schemas import (
     SnapshotSource,
     TargetAssessed,
 )
+from lake_rows import land_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,9 @@ SECOND_NS = 1_000_000_000
 AS_OF_NS = 1_790_013_600 * SECOND_NS
 """2026-09-21 18:00 UTC, the time of the last scrape."""
 HOURS = 3
-SCRAPE_SECONDS = 60
+SCRAPE_SECONDS = 120
+SCRAPES = HOURS * 3600 // SCRAPE_SECONDS + 1
+"""Of each instance."""
 
 SEND, WAIT, BODY, OLD = ("a1" * 16, "b2" * 16, "c3" * 16, "d4" * 16)
 
@@ -69,8 +71,8 @@ LEAKS = {
         signature=BODY,
         grade=Grade.GROWING,
         wait="select",
-        blocking_site="net/http.(*persistConn).readLoop /usr/local/go/src/net/http/transport.go:2398",
-        creation_site="net/http.(*Transport).dialConn /usr/local/go/src/net/http/transport.go:1944",
+        blocking_site="net/http.(*persistConn).readLoop /go/src/net/http/transport.go:2398",
+        creation_site="net/http.(*Transport).dialConn /go/src/net/http/transport.go:1944",
         per_hour=140,
         onset_hours=1.2,
         detector="rising_floor",

@@ -66,52 +66,42 @@ def _headline(report: FleetReport) -> Text:
     leaking, total = len(report.leaking), len(report.services)
     said = f"{leaking} of {total} services leak goroutines" if leaking else "No goroutine leaks"
     text = Text(said, style="bold")
-    when = f"  as of {moment(report.as_of_ns)}, scrapes since {moment(report.from_ns)}"
+    when = f"\nas of {moment(report.as_of_ns)}, scrapes since {moment(report.from_ns)}"
     return text.append(when, style="not bold dim")
 
 
 def _findings(report: FleetReport) -> Table:
+    # Three columns of several lines fit a terminal of 80 characters; a column per figure does not.
     table = Table(show_lines=True, expand=False)
     table.add_column("Service", overflow="fold", min_width=8)
-    table.add_column("Evidence", no_wrap=True)
-    table.add_column("Count", justify="right", no_wrap=True)
-    table.add_column("An hour", justify="right")
-    table.add_column("Where", overflow="fold", ratio=1)
-    table.add_column("First seen", min_width=9)
+    table.add_column("Leak", justify="right", no_wrap=True)
+    table.add_column("Where and why", overflow="fold")
     for service in report.services:
         for finding in service.findings:
-            table.add_row(
-                _lines((service.service, "bold"), (service.namespace, "dim")),
-                _evidence(finding),
-                Text(amount(finding.count)),
-                _rate(finding),
-                _where(finding),
-                _lines(
-                    (moment(finding.first_seen_ns), ""),
-                    (f"oldest {span(finding.oldest_seconds)}", "dim")
-                    if finding.oldest_seconds is not None
-                    else ("", ""),
-                ),
-            )
+            table.add_row(_who(finding), _how_much(finding), _where(finding))
     return table
 
 
-def _evidence(finding: FindingReport) -> Text:
-    instances = (
-        f"{finding.instances_affected} of {finding.instances_total} inst."
-        if finding.instances_total
-        else ""
-    )
+def _who(finding: FindingReport) -> Text:
     return _lines(
+        (finding.service, "bold"),
+        (finding.namespace, "dim"),
         (finding.grade.value, _STYLES[finding.grade]),
         ("" if finding.firing else "resolved", "green"),
-        (instances, "dim"),
     )
 
 
-def _rate(finding: FindingReport) -> Text:
-    range_ = interval(finding.growth_per_hour_low, finding.growth_per_hour_high)
-    return _lines((growth(finding.growth_per_hour), ""), (range_, "dim"))
+def _how_much(finding: FindingReport) -> Text:
+    rate = finding.growth_per_hour
+    oldest = finding.oldest_seconds
+    total = finding.instances_total
+    return _lines(
+        (amount(finding.count), "bold"),
+        ("" if rate is None else f"{growth(rate)} an hour", ""),
+        (interval(finding.growth_per_hour_low, finding.growth_per_hour_high), "dim"),
+        ("" if oldest is None else f"oldest {span(oldest)}", "dim"),
+        (f"{finding.instances_affected} of {total} inst." if total else "", "dim"),
+    )
 
 
 def _where(finding: FindingReport) -> Text:
@@ -120,6 +110,7 @@ def _where(finding: FindingReport) -> Text:
         _site("blocked at", finding.blocking_site),
         _site("created at", finding.creation_site),
         (finding.evidence[0].summary if finding.evidence else "", "dim"),
+        (f"first seen {moment(finding.first_seen_ns)}", "dim"),
     )
 
 
