@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Self
 from goleakprobe_agents.errors import WorkerFailedError
 from goleakprobe_agents.lifeline import dying_with_parent
 from goleakprobe_agents.settings_file import write_settings
-from goleakprobe_agents.status import WorkerStatus, read_status, supervisor_status_path
+from goleakprobe_agents.status import (
+    WorkerStatus,
+    default_status_folder,
+    read_status,
+    supervisor_status_path,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,9 +56,11 @@ class RunningStream:
         create_topics: bool = False,
         metrics_port: int | None = None,
         log: Path | None = None,
+        status_folder: Path | None = None,
     ) -> None:
         self.settings = settings
-        self._arguments = ["--role", role]
+        self.status_folder = status_folder or default_status_folder(settings.state.path)
+        self._arguments = ["--role", role, "--status", str(self.status_folder)]
         if create_topics:
             self._arguments.append("--create-topics")
         if metrics_port is not None:
@@ -66,7 +73,7 @@ class RunningStream:
         """Start the supervisor; returns at once."""
         state = Path(self.settings.state.path)
         state.mkdir(parents=True, exist_ok=True)
-        supervisor_status_path(state).unlink(missing_ok=True)
+        supervisor_status_path(self.status_folder).unlink(missing_ok=True)
         settings_path = state / "settings.json"
         write_settings(settings_path, self.settings)
         self._log = _open_log(self._log_path)
@@ -90,7 +97,7 @@ class RunningStream:
 
     def status(self) -> WorkerStatus:
         """What the workers last said; cheap enough for a live view."""
-        return read_status(self.settings.state.path)
+        return read_status(self.status_folder)
 
     def log_tail(self) -> str:
         """The last lines of the workers' log, for messages."""

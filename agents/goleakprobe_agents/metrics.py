@@ -16,8 +16,7 @@ from goleakprobe_agents.status import WorkerStatus, read_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from goleakprobe_agents.settings import StreamSettings
+    from pathlib import Path
 
 __all__ = ["StatusCollector", "serving_metrics"]
 
@@ -44,12 +43,12 @@ _COUNTERS = {
 class StatusCollector(Collector):
     """Reads the status files anew at each scrape."""
 
-    def __init__(self, state_path: str) -> None:
-        self._state_path = state_path
+    def __init__(self, status_folder: Path) -> None:
+        self._folder = status_folder
 
     def collect(self) -> Iterable[Metric]:
         """All metrics of all roles."""
-        status = read_status(self._state_path)
+        status = read_status(self._folder)
         yield from _counters(status)
         yield from _places(status)
         yield from _processes(status)
@@ -115,7 +114,7 @@ def _processes(status: WorkerStatus) -> Iterator[Metric]:
 
 
 @contextmanager
-def serving_metrics(settings: StreamSettings, port: int | None) -> Iterator[int | None]:
+def serving_metrics(status_folder: Path, port: int | None) -> Iterator[int | None]:
     """Serve ``/metrics``, ``/-/healthy`` and ``/-/ready`` on loopback; without a port, nothing.
 
     Yields the port (0 takes a free one). Raises PortTakenError.
@@ -124,9 +123,9 @@ def serving_metrics(settings: StreamSettings, port: int | None) -> Iterator[int 
         yield None
         return
     registry = CollectorRegistry()
-    registry.register(StatusCollector(settings.state.path))
+    registry.register(StatusCollector(status_folder))
     try:
-        server = ThreadingHTTPServer((_HOST, port), _handler(registry, settings.state.path))
+        server = ThreadingHTTPServer((_HOST, port), _handler(registry, status_folder))
     except OSError as error:
         raise PortTakenError(_HOST, port) from error
     thread = Thread(target=server.serve_forever, name="metrics", daemon=True)
@@ -139,7 +138,7 @@ def serving_metrics(settings: StreamSettings, port: int | None) -> Iterator[int 
         thread.join()
 
 
-def _handler(registry: CollectorRegistry, state_path: str) -> type[BaseHTTPRequestHandler]:
+def _handler(registry: CollectorRegistry, status_folder: Path) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
@@ -149,7 +148,7 @@ def _handler(registry: CollectorRegistry, state_path: str) -> type[BaseHTTPReque
             elif self.path == "/-/healthy":
                 self._answer(200, b"healthy\n")
             elif self.path == "/-/ready":
-                ready = read_status(state_path).ready
+                ready = read_status(status_folder).ready
                 self._answer(200 if ready else 503, b"ready\n" if ready else b"not ready\n")
             else:
                 self._answer(404, b"/metrics, /-/healthy and /-/ready are here\n")

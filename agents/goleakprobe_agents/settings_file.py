@@ -32,8 +32,10 @@ def read_settings(path: Path) -> StreamSettings:
 
 def write_settings(path: Path, settings: StreamSettings) -> None:
     """Settings as JSON that ``read_settings`` understands; readable by the owner alone."""
+    fields = {name: getattr(settings, name) for name in StreamSettings.__struct_fields__}
     path.touch(mode=0o600)
-    path.write_bytes(msgspec.json.encode(settings, enc_hook=_plain))
+    # Without what a subclass adds: a worker would refuse keys that it does not know.
+    path.write_bytes(msgspec.json.encode(StreamSettings(**fields), enc_hook=_plain))
 
 
 def _plain(value: Any) -> float | int:

@@ -21,6 +21,7 @@ __all__ = [
     "SupervisedRole",
     "SupervisorStatus",
     "WorkerStatus",
+    "default_status_folder",
     "read_status",
     "role_status_path",
     "supervisor_status_path",
@@ -90,7 +91,7 @@ class SupervisorStatus(msgspec.Struct, kw_only=True):
 
 
 class WorkerStatus(msgspec.Struct, kw_only=True):
-    """Everything a state folder says about its workers at one moment."""
+    """Everything a status folder says about its workers at one moment."""
 
     supervisor: SupervisorStatus | None = None
     roles: dict[str, RoleStatus] = {}
@@ -165,14 +166,22 @@ class WorkerStatus(msgspec.Struct, kw_only=True):
         return self.supervisor.roles if self.supervisor is not None else {}
 
 
-def role_status_path(state_path: str | Path, role: str) -> Path:
+def default_status_folder(state_path: str | Path) -> Path:
+    """Where statuses are kept unless a folder is named.
+
+    Two supervisors on one state folder, on two hosts say, need a status folder each.
+    """
+    return Path(state_path) / "status"
+
+
+def role_status_path(folder: Path, role: str) -> Path:
     """Where a role's process keeps its status."""
-    return Path(state_path) / "status" / f"{role}.json"
+    return folder / f"{role}.json"
 
 
-def supervisor_status_path(state_path: str | Path) -> Path:
+def supervisor_status_path(folder: Path) -> Path:
     """Where the supervisor keeps its own."""
-    return Path(state_path) / "status" / "supervisor.json"
+    return folder / "supervisor.json"
 
 
 def write_status(path: Path, status: msgspec.Struct) -> None:
@@ -188,20 +197,15 @@ def write_status(path: Path, status: msgspec.Struct) -> None:
         raise
 
 
-def read_status(state_path: str | Path) -> WorkerStatus:
-    """What the workers on a state folder last said; absent files leave gaps, never errors."""
+def read_status(folder: Path) -> WorkerStatus:
+    """What the workers of a status folder last said; absent files leave gaps, never errors."""
     roles: dict[str, RoleStatus] = {}
-    for path in (Path(state_path) / "status").glob("*.json"):
-        if path == supervisor_status_path(state_path):
-            continue
+    supervisor: SupervisorStatus | None = None
+    for path in folder.glob("*.json"):
         with suppress(OSError, msgspec.DecodeError):
-            status = msgspec.json.decode(path.read_bytes(), type=RoleStatus)
-            roles[status.role] = status
-    return WorkerStatus(supervisor=_supervisor(state_path), roles=roles)
-
-
-def _supervisor(state_path: str | Path) -> SupervisorStatus | None:
-    with suppress(OSError, msgspec.DecodeError):
-        body = supervisor_status_path(state_path).read_bytes()
-        return msgspec.json.decode(body, type=SupervisorStatus)
-    return None
+            if path == supervisor_status_path(folder):
+                supervisor = msgspec.json.decode(path.read_bytes(), type=SupervisorStatus)
+            else:
+                status = msgspec.json.decode(path.read_bytes(), type=RoleStatus)
+                roles[status.role] = status
+    return WorkerStatus(supervisor=supervisor, roles=roles)

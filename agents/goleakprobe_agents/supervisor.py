@@ -32,12 +32,13 @@ from goleakprobe_agents.status import (
     RoleStatus,
     SupervisedRole,
     SupervisorStatus,
+    default_status_folder,
     role_status_path,
     supervisor_status_path,
     write_status,
 )
 from goleakprobe_agents.watchdog import RestartDelay, Watchdog
-from goleakprobe_agents.worker import EXIT_CONFIG, EXIT_UNAVAILABLE, configure_logging
+from goleakprobe_agents.worker import EXIT_CONFIG, configure_logging
 from goleakprobe_agents.workers import ROLES, wanted_roles
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Supervisor", "main"]
 
+# The exit codes of the command line: usage or configuration, could not measure.
+_USAGE = 2
+_NOT_MEASURED = 3
+
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 30.0
 
@@ -57,11 +62,14 @@ _log = structlog.get_logger(__name__)
 class _Child:
     """One role and its present process."""
 
-    def __init__(self, role: str, settings_path: Path, status_path: Path) -> None:
+    def __init__(self, role: str, settings_path: Path, status_folder: Path) -> None:
         self.role = role
         self.told = SupervisedRole()
-        self._settings_path = settings_path
-        self._status_path = status_path
+        self._arguments = ["--role", role, "--settings", str(settings_path)]
+        self._arguments += ["--status", str(status_folder)]
+        self._status_path = role_status_path(status_folder, role)
+        # Of a life before this one.
+        self._status_path.unlink(missing_ok=True)
         self._process: ForkServerProcess | None = None
         self._watchdog = Watchdog(time.monotonic())
         self._delay = RestartDelay()
@@ -76,8 +84,7 @@ class _Child:
     def start(self) -> None:
         """Fork a new process for the role."""
         context = multiprocessing.get_context("forkserver")
-        arguments = ["--role", self.role, "--settings", str(self._settings_path)]
-        self._process = context.Process(target=_work, args=(arguments,), name=self.role)
+        self._process = context.Process(target=_work, args=(self._arguments,), name=self.role)
         self._process.start()
         self._started = time.monotonic()
         self._watchdog = Watchdog(self._started)
@@ -133,13 +140,10 @@ class _Child:
 class Supervisor:
     """The supervisor of one set of roles."""
 
-    def __init__(self, settings_path: Path, settings: StreamSettings, roles: Sequence[str]) -> None:
-        self._path = supervisor_status_path(settings.state.path)
+    def __init__(self, settings_path: Path, status_folder: Path, roles: Sequence[str]) -> None:
+        self._path = supervisor_status_path(status_folder)
         self._status = SupervisorStatus(pid=os.getpid())
-        self._children = [
-            _Child(role, settings_path, role_status_path(settings.state.path, role))
-            for role in roles
-        ]
+        self._children = [_Child(role, settings_path, status_folder) for role in roles]
         self._status.roles = {child.role: child.told for child in self._children}
         self._exit_code = 0
         self._wake_reader, self._wake_writer = os.pipe()
@@ -150,8 +154,6 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         for child in self._children:
-            role_status = self._path.parent / f"{child.role}.json"
-            role_status.unlink(missing_ok=True)  # of a life before this one
             child.start()
         self._tell("running")
         while not self._stopping:
@@ -181,7 +183,7 @@ class Supervisor:
         if news == f"exit {EXIT_CONFIG}":
             # It would end the same way for ever; its log says what to change.
             self._status.reason = f"the {child.role} worker cannot start with these settings"
-            self._exit_code = EXIT_CONFIG
+            self._exit_code = _USAGE
             self._stopping = True
 
     def _wait(self, seconds: float) -> None:
@@ -229,6 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m goleakprobe_agents.supervisor")
     parser.add_argument("--settings", type=Path, required=True)
     parser.add_argument("--role", choices=[*ROLES, "all"], default="all")
+    parser.add_argument("--status", type=Path, default=None, metavar="FOLDER")
     parser.add_argument("--create-topics", action="store_true")
     parser.add_argument("--metrics-port", type=int, default=None)
     given = parser.parse_args(arguments)
@@ -238,10 +241,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _supervise(settings, given)
     except BrokerUnavailableError as error:
         _log.error("broker_unavailable", error=str(error))
-        return EXIT_UNAVAILABLE
+        return _NOT_MEASURED
     except StreamError as error:
         _log.error("supervisor_cannot_start", error=str(error))
-        return EXIT_CONFIG
+        return _USAGE
 
 
 def _supervise(settings: StreamSettings, given: argparse.Namespace) -> int:
@@ -256,8 +259,9 @@ def _supervise(settings: StreamSettings, given: argparse.Namespace) -> int:
         apply_topics(settings.broker)
     else:
         check_topics(settings.broker)
-    with serving_metrics(settings, given.metrics_port):
-        return Supervisor(given.settings, settings, roles).run()
+    folder = given.status or default_status_folder(settings.state.path)
+    with serving_metrics(folder, given.metrics_port):
+        return Supervisor(given.settings, folder, roles).run()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
@@ -28,6 +29,7 @@ from goleakprobe_agents.settings_file import read_settings
 from goleakprobe_agents.status import (
     PartitionStatus,
     RoleStatus,
+    default_status_folder,
     role_status_path,
     write_status,
 )
@@ -58,10 +60,10 @@ _log = structlog.get_logger(__name__)
 class Worker:
     """A role's shell, its Faust application and the tasks around them."""
 
-    def __init__(self, settings: StreamSettings, role: str) -> None:
+    def __init__(self, settings: StreamSettings, role: str, status_folder: Path) -> None:
         self._settings = settings
-        self._path = role_status_path(settings.state.path, role)
-        self._status = RoleStatus(role=role, pid=_pid(), started_ns=time.time_ns())
+        self._path = role_status_path(status_folder, role)
+        self._status = RoleStatus(role=role, pid=os.getpid(), started_ns=time.time_ns())
         self._stopping = asyncio.Event()
         self._patience = Patience()
         self._publisher = Publisher(settings.broker)
@@ -157,12 +159,6 @@ class Worker:
         message.ack(self._app.consumer)  # type: ignore[attr-defined]
 
 
-def _pid() -> int:
-    import os
-
-    return os.getpid()
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run one role; the exit code."""
     parser = argparse.ArgumentParser(
@@ -170,12 +166,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--role", choices=ROLES, required=True)
     parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--status", type=Path, default=None, metavar="FOLDER")
     given = parser.parse_args(arguments)
     configure_logging(given.role)
     try:
         settings = read_settings(given.settings)
         check_topics(settings.broker)
-        uvloop.run(_run(settings, given.role))
+        status = given.status or default_status_folder(settings.state.path)
+        uvloop.run(_run(settings, given.role, status))
     except BrokerUnavailableError as error:
         _log.error("broker_unavailable", error=str(error))
         return EXIT_UNAVAILABLE
@@ -187,8 +185,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def _run(settings: StreamSettings, role: str) -> None:
-    await Worker(settings, role).run()
+async def _run(settings: StreamSettings, role: str, status_folder: Path) -> None:
+    await Worker(settings, role, status_folder).run()
 
 
 def configure_logging(role: str) -> None:

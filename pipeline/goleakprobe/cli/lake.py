@@ -1,0 +1,107 @@
+"""``goleakprobe lake``: care for the lake's files."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from goleakprobe.errors import GoLeakProbeError
+from goleakprobe_agents.settings import LakeSettings
+
+if TYPE_CHECKING:
+    from goleakprobe.lake.verify import Verification
+
+__all__ = ["lake_app", "verify"]
+
+_VIOLATED = 1
+_USAGE = 2
+_DEFAULT_LAKE = Path(LakeSettings().path)
+_SHOWN_VIOLATIONS = 50
+
+lake_app = typer.Typer(help="Check the lake's files.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How to show the result."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@lake_app.callback()
+def _lake() -> None:
+    """The lake's files themselves; nothing is changed."""
+
+
+@lake_app.command()
+def verify(
+    lake: Annotated[
+        Path, typer.Option("--lake", metavar="FOLDER", help="The lake folder.")
+    ] = _DEFAULT_LAKE,
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="How to show it.")
+    ] = Format.TABLE,
+    footers_only: Annotated[
+        bool, typer.Option("--footers-only", help="Do not read the rows themselves.")
+    ] = False,
+) -> None:
+    """Prove from the files that every message was landed once; exit 0 if so, 1 if not.
+
+    Example: goleakprobe lake verify --lake ./lake
+    """
+    from goleakprobe.lake.verify import verify_lake
+
+    try:
+        found = verify_lake(lake, read_rows=not footers_only)
+    except GoLeakProbeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(_USAGE) from error
+    _SHOW[format_](found)
+    for violation in found.violations[:_SHOWN_VIOLATIONS]:
+        typer.echo(f"{violation.path}: {violation.what}", err=True)
+    if not found.exact:
+        typer.echo(f"{len(found.violations)} violations", err=True)
+        raise typer.Exit(_VIOLATED)
+
+
+def _table(found: Verification) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("table", "partitions", "files", "messages", "rows"):
+        table.add_column(name, justify="left" if name == "table" else "right")
+    for name in ("dead letters", "repeated", "absent"):
+        table.add_column(name, justify="right")
+    for each in sorted({log.table for log in found.logs}):
+        logs = [log for log in found.logs if log.table == each]
+        covered = sum(log.last_offset - log.first_offset + 1 for log in logs)
+        figures = [len(logs), found.total("files", each), covered, found.total("rows", each)]
+        figures += [found.total(kind, each) for kind in ("dead_letters", "repeated", "absent")]
+        table.add_row(each, *(f"{figure:,}" for figure in figures))
+    console = Console()
+    console.print(table)
+    if found.exact:
+        console.print("every message was landed exactly once" if found.logs else "no file yet")
+
+
+def _json(found: Verification) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+
+
+def _csv(found: Verification) -> None:
+    from goleakprobe.lake.verify import LogSummary
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(LogSummary.__struct_fields__)
+    writer.writerows(msgspec.structs.astuple(log) for log in found.logs)
+
+
+_SHOW = {Format.TABLE: _table, Format.JSON: _json, Format.CSV: _csv}
