@@ -83,21 +83,26 @@ class Discovery:
         """The targets now; only lists that changed are read again."""
         targets: dict[str, ScrapeTarget] = {}
         problems: list[str] = []
+        before, self._lists = self._lists, {}
         for job in self._jobs:
-            for group in self._groups(job, problems):
+            for group in self._groups(job, before, problems):
                 _resolve(group, job, targets, problems)
         index, count = self._shard
         if count > 1:
             targets = {key: t for key, t in targets.items() if int(spread(key) * count) == index}
         return Discovered(targets, tuple(problems[:_MAX_PROBLEMS]))
 
-    def _groups(self, job: ScrapeConfig, problems: list[str]) -> Iterator[TargetGroup]:
+    def _groups(
+        self, job: ScrapeConfig, before: dict[str, _TargetList], problems: list[str]
+    ) -> Iterator[TargetGroup]:
         for static in job.static_configs:
             yield TargetGroup(static.targets, static.labels)
         for sd in job.file_sd_configs:
             for pattern in sd.files:
                 for name in matching_files(pattern) or [pattern]:
-                    target_list = self._lists.setdefault(name, _TargetList(Path(name)))
+                    target_list = self._lists.setdefault(
+                        name, before.get(name) or _TargetList(Path(name))
+                    )
                     target_list.refresh()
                     if target_list.problem:
                         problems.append(target_list.problem)
@@ -131,18 +136,19 @@ class _TargetList:
 
 def _parse(path: Path, body: bytes) -> Any:
     if path.suffix == ".json":
-        return msgspec.json.decode(body)
-    # Every scalar stays text, as Prometheus reads labels; nothing can construct objects.
-    groups = yaml.load(body.decode(), Loader=_YAML_LOADER)  # noqa: S506
+        groups = msgspec.json.decode(body)
+    else:
+        # Every scalar stays text, as Prometheus reads labels; nothing can construct objects.
+        groups = yaml.load(body.decode(), Loader=_YAML_LOADER)  # noqa: S506
     _refuse_too_many(groups)
-    return groups if groups is not None else []
+    return [] if groups is None else groups
 
 
 _YAML_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 def _refuse_too_many(groups: Any) -> None:
-    """Aliases let a small file repeat a list of addresses without end."""
+    """YAML aliases let even a small file repeat a list of addresses without end."""
     if isinstance(groups, list):
         sizes = (len(g.get("targets") or ()) for g in groups if isinstance(g, dict))
         if sum(sizes) > _MAX_TARGETS:

@@ -105,6 +105,10 @@ def _job(config: Config, job: ScrapeConfig, key: str) -> Iterator[Objection]:
             yield f"{key}.{name}", f"{path!r} must begin with /"
     if job.authorization and job.basic_auth:
         yield f"{key}.basic_auth", "a job has either authorization or basic_auth, not both"
+    yield from _targets(config, job, key)
+
+
+def _targets(config: Config, job: ScrapeConfig, key: str) -> Iterator[Objection]:
     if not job.static_configs and not job.file_sd_configs:
         yield key, "names no targets; give it static_configs or file_sd_configs"
     for index, group in enumerate(job.static_configs):
