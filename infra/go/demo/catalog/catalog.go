@@ -39,6 +39,7 @@ func Open(ctx context.Context, base string) service.Service {
 	mux.HandleFunc("GET /article", s.article)
 	mux.HandleFunc("GET /picture", s.picture)
 	mux.HandleFunc("GET /stock", stock)
+	mux.HandleFunc("GET /ping", ping)
 	return service.Service{
 		Handler:  mux,
 		Everyday: []string{"/article?id=1", "/article?id=2", "/article?id=3", "/picture?id=1"},
@@ -78,13 +79,17 @@ func (s *shop) picture(w http.ResponseWriter, r *http.Request) {
 
 // stock answers quickly most of the time; one request in a hundred takes two seconds.
 func stock(w http.ResponseWriter, r *http.Request) {
-	pause := 20 * time.Millisecond
+	delay := 20 * time.Millisecond
 	if rand.IntN(100) == 0 {
-		pause = 2 * time.Second
+		delay = 2 * time.Second
 	}
-	select {
-	case <-time.After(pause):
+	if pause(r.Context(), delay) {
 		fmt.Fprintln(w, "in stock")
-	case <-r.Context().Done():
+	}
+}
+
+func ping(w http.ResponseWriter, r *http.Request) {
+	if pause(r.Context(), pingTime) {
+		w.WriteHeader(http.StatusNoContent)
 	}
 }

@@ -20,7 +20,7 @@ type office struct {
 func Open(_ context.Context, base string) service.Service {
 	o := &office{
 		carrierURL: base + "/carrier",
-		client:     &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 24}},
+		client:     &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /label", o.label)

@@ -12,7 +12,7 @@ const (
 	patience = 5 * time.Second
 	// A burst leaves this many idle connections behind; they stay for the next one. Fewer than
 	// a burst opens, so that the first one fills the pool.
-	idleConnections = 24
+	idleConnections = 16
 	// More waiting customers than this turn away at the door.
 	queueLimit = 100
 )
