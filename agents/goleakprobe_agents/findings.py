@@ -193,7 +193,8 @@ class FindingTracker(msgspec.Struct):
             growth_per_hour=_total(guilty, "per_hour"),
             growth_per_hour_low=_total(guilty, "per_hour_low"),
             growth_per_hour_high=_total(guilty, "per_hour_high"),
-            oldest_seconds=max((held.oldest_seconds for held in guilty.values()), default=None),
+            # Zero is not an age: no dump with ids has been seen.
+            oldest_seconds=max((h.oldest_seconds for h in guilty.values()), default=0.0) or None,
             wait=self.wait,
             blocking_site=self.blocking_site,
             creation_site=self.creation_site,

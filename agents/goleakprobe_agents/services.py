@@ -201,7 +201,7 @@ class ServiceStage:
         if decided is None:
             return
         finding = tracker.describe(
-            event_id=f"{record.origin}:{signature or 'anomaly'}",
+            event_id=f"{record.origin}-{signature or 'anomaly'}",
             namespace=event.namespace,
             service=event.service,
             signature=signature,

@@ -11,6 +11,15 @@ from typing import Annotated
 
 import typer
 
+from goleakprobe.cli.collect import collect
+from goleakprobe.cli.config import config_app
+from goleakprobe.cli.demo import demo
+from goleakprobe.cli.lake import lake_app
+from goleakprobe.cli.report import report_app
+from goleakprobe.cli.topics import topics_app
+from goleakprobe.cli.up import up
+from goleakprobe.cli.worker import worker
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -38,6 +47,17 @@ def _root(
     ] = False,
 ) -> None:
     pass
+
+
+for _command in (demo, up, collect, worker):
+    app.command()(_command)
+for _name, _group in (
+    ("report", report_app),
+    ("lake", lake_app),
+    ("topics", topics_app),
+    ("config", config_app),
+):
+    app.add_typer(_group, name=_name)
 
 
 def main() -> None:

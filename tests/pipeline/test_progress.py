@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from goleakprobe.demo.progress import DemoStatus, Progress, status_line, status_table
+from goleakprobe.progress import PipelineProgress, Progress, status_line, status_table
 
-_STATUS = DemoStatus(
+_STATUS = PipelineProgress(
     stage="watching",
     elapsed_seconds=12.4,
     targets_up=6,
@@ -34,7 +34,7 @@ class _Terminal(io.StringIO):
         return True
 
 
-def _rendered(status: DemoStatus) -> str:
+def _rendered(status: PipelineProgress) -> str:
     stream = io.StringIO()
     Console(file=stream, width=100).print(status_table(status))
     return stream.getvalue()

@@ -1,26 +1,40 @@
-"""How the demo is getting on: a live table on a terminal, a line now and then elsewhere."""
+"""How a pipeline is getting on: a live table on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+from collections import Counter
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self
 
 import msgspec
+import structlog
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from goleakprobe_agents.alerting.plain_text import one_line
+from goleakprobe_schemas import FindingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
     from types import TracebackType
     from typing import TextIO
 
-__all__ = ["DemoStatus", "Progress", "status_line", "status_table"]
+    from goleakprobe_schemas import LeakFound
+
+__all__ = [
+    "PipelineProgress",
+    "Progress",
+    "findings_in_words",
+    "log_to",
+    "status_line",
+    "status_table",
+]
 
 _NAME_CHARS_MAX = 60
 _ROWS_MAX = 40
@@ -28,8 +42,8 @@ _PLAIN_SECONDS = 10.0
 _REFRESH_PER_SECOND = 4
 
 
-class DemoStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One moment of the demo; its names may come from targets."""
+class PipelineProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """One moment of a pipeline; its names may come from targets."""
 
     stage: str
     """What is going on, in a few words."""
@@ -44,7 +58,7 @@ class DemoStatus(msgspec.Struct, frozen=True, kw_only=True):
     """By service, in words: its strongest grade and how many."""
 
 
-def status_line(status: DemoStatus) -> str:
+def status_line(status: PipelineProgress) -> str:
     """The status on one plain line."""
     parts = [
         f"{status.elapsed_seconds:4.0f} s",
@@ -57,7 +71,7 @@ def status_line(status: DemoStatus) -> str:
     return ", ".join(one_line(part, _NAME_CHARS_MAX) for part in parts)
 
 
-def status_table(status: DemoStatus) -> Table:
+def status_table(status: PipelineProgress) -> Table:
     """The status as a table of two columns."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -108,7 +122,7 @@ class Progress(AbstractContextManager["Progress"]):
             self._live.stop()
             self._live = None
 
-    def show(self, status: DemoStatus) -> None:
+    def show(self, status: PipelineProgress) -> None:
         """Bring the display up to date; cheap enough to be called on every change."""
         if self._live is not None:
             self._live.update(status_table(status))
@@ -124,10 +138,39 @@ class Progress(AbstractContextManager["Progress"]):
         self._console.print(_text(line, limit=400), soft_wrap=True)
 
 
-def _lag(status: DemoStatus) -> str:
+def _lag(status: PipelineProgress) -> str:
     return "unknown" if status.lag is None else f"{status.lag:,}"
 
 
 def _text(words: str, *, limit: int = _NAME_CHARS_MAX, style: str = "") -> Text:
     # A Text and not a string: square brackets in names are no markup.
     return Text(one_line(words, limit), style=style)
+
+
+def findings_in_words(findings: Iterable[LeakFound]) -> dict[str, str]:
+    """By service: the strongest grade of what fires, and how many findings do."""
+    firing = [finding for finding in findings if finding.state is FindingState.FIRING]
+    firing.sort(key=lambda finding: finding.grade.rank)
+    counts = Counter(finding.service for finding in firing)
+    words: dict[str, str] = {}
+    for finding in firing:
+        count = counts[finding.service]
+        plural = "finding" if count == 1 else "findings"
+        words.setdefault(finding.service, f"{finding.grade.value}, {count} {plural}")
+    return words
+
+
+def log_to(path: Path) -> None:
+    """Send this process' own log lines to a file, so that they do not tear the display."""
+    stream = path.open("a", encoding="utf-8")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(stream),
+    )
+    logging.basicConfig(stream=stream, level=logging.WARNING)
+    # Every attempt to reconnect is a line there; the collector tells it once, in its own words.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
