@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from alert_receiver import AlertReceiver, Post
 from goleakprobe_agents.alerting import (
     Alert,
     AlertmanagerNotifier,
+    AlertMetrics,
     Delivered,
     Outbox,
     Rejected,
@@ -228,3 +230,16 @@ async def test_what_was_due_while_it_was_away_arrives_when_it_is_back(
     (delivery,) = await deliver_due(outbox, running.notifier, lambda: later)
     assert delivery.outcome == Delivered()
     assert len(await running.alerts("checkout")) == 1
+
+
+def test_metrics_of_delivery_pass_prometheus_own_check(require: Callable[[str], None]) -> None:
+    require("promtool")
+    registry = CollectorRegistry()
+    AlertMetrics(registry).watch("alertmanager.example:9093")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=generate_latest(registry),
+        capture_output=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr.decode()

@@ -56,9 +56,14 @@ def test_the_page_says_who_leaks_where_how_fast_and_why(page: str) -> None:
         "First seen 2026-09-21 15:36 UTC",
         "Builds v1.4.2, v1.4.3",
         "No leak found ✓ catalog shop",
+        "Goroutines were blocked in chan receive growing resolved",
         "Resolved 2026-09-21 16:00 UTC",
     ):
         assert said in text
+
+
+def test_a_resolved_finding_looks_like_one(page: str) -> None:
+    assert page.count('class="card finding growing over"') == 1
 
 
 def test_the_worst_service_comes_first(page: str) -> None:
@@ -115,7 +120,7 @@ def test_no_word_of_a_target_is_in_a_drawing(hostile_page: str) -> None:
 
 def test_a_fleet_without_leaks_says_so(report: FleetReport) -> None:
     text = Outline(render_html(msgspec.structs.replace(report, services=report.clean))).text
-    assert "No goroutine leak found in 1 services" in text
+    assert "No goroutine leak found in 1 service " in text
     assert "Services by leak" not in text
 
 
