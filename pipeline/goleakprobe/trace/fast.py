@@ -97,7 +97,7 @@ class FastEngine:
         return int(events)
 
     def _order(self, *, first_generation: bool) -> Ordered:
-        heads, held = self._rows.heads, self._rows.locals
+        heads = self._rows.heads
         goroutine = heads["goroutine"]
         members = np.sort(goroutine[FIRST_KINDS.take(heads["kind"])])
         doubled = bool((members[1:] == members[:-1]).any())
