@@ -14,17 +14,14 @@ import re
 
 import msgspec
 
-from goleakprobe.profiles.labels import read_labels
+from goleakprobe.profiles.labels import Labels, read_labels
 from goleakprobe.profiles.limits import Limits
 from goleakprobe.profiles.text import clean
 
 __all__ = ["Header", "read_header"]
 
-_FORM = re.compile(
-    rb"(?:gp=\S+ m=\S+(?: mp=\S+)? )?"
-    rb"\[([^\]\n]*?)(?: labels:\{(.*)\})?\](?: \{(.*)\})?:?[ \t]*$",
-    re.DOTALL,
-)
+_STATUS = re.compile(rb"(?:gp=\S+ m=\S+(?: mp=\S+)? )?\[([^\]\n{:]*?)(?:\]| labels:\{)")
+_END = re.compile(rb":?[ \t]*$")
 _MINUTES = re.compile(rb"(\d{1,9}) minutes?$")
 _BUBBLE = re.compile(rb"synctest (?:bubble|group) (\d{1,18})$")
 _MARK = re.compile(rb" \((leaked|scan)\)")
@@ -38,13 +35,24 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool = False
     leaked: bool = False
     bubble: int | None = None
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: Labels = ()
 
 
 def read_header(form: bytes, limits: Limits) -> Header | None:
-    """Read the part after ``goroutine ID ``; None if it is no header."""
-    match = _FORM.match(form)
+    """Read the part after ``goroutine ID ``; None if it is no header. Linear in its length."""
+    match = _STATUS.match(form)
     if match is None:
+        return None
+    labels: Labels = ()
+    at = match.end()
+    inside = form[at - 1 : at] == b"{"
+    if inside or form.startswith(b" {", at):
+        labels, at = read_labels(form, at + 2 * (not inside), limits)
+        closing = b"}]" if inside else b"}"
+        if not form.startswith(closing, at):
+            return None
+        at += len(closing)
+    if _END.match(form, at) is None:
         return None
     status, *marks = match[1].split(b", ")
     minutes = next((int(m[1]) for mark in marks if (m := _MINUTES.match(mark))), None)
@@ -54,5 +62,5 @@ def read_header(form: bytes, limits: Limits) -> Header | None:
         locked=b"locked to thread" in marks,
         leaked=b" (leaked)" in status,
         bubble=next((int(m[1]) for mark in marks if (m := _BUBBLE.match(mark))), None),
-        labels=read_labels(match[2] or match[3] or b"", limits),
+        labels=labels,
     )

@@ -12,7 +12,8 @@ import re
 from goleakprobe.profiles.dump_header import Header, read_header
 from goleakprobe.profiles.dump_places import Place, Places, Tally, ends_early
 from goleakprobe.profiles.dump_stack import HEADER_WITHIN, IrregularError
-from goleakprobe.profiles.grouping import Bundle, Labels, group_bundles
+from goleakprobe.profiles.grouping import Bundle, group_bundles
+from goleakprobe.profiles.labels import Labels
 from goleakprobe.profiles.limits import Limits
 from goleakprobe.profiles.profile import Goroutine, Profile
 from goleakprobe.profiles.versions import go_version_of_paths
@@ -28,7 +29,8 @@ _FIRST = re.compile(
     rb"^goroutine (\d{1,19}) ((?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^\n]*)\n?", re.MULTILINE
 )
 _NEXT = re.compile(rb"\n\ngoroutine (\d{1,19}) ([^\n]*)\n?")
-_COMPLETE_END = re.compile(rb":\d+ \+0x[0-9a-f]+(?: [a-z]+=0x.*)?$|\(\.\.\.\)\n\t[^\n]*:\d+$")
+# The last frame of a goroutine is never an inlined one, so it always has its offset.
+_COMPLETE_END = re.compile(rb":\d+ \+0x[0-9a-f]+(?: [a-z]+=0x.*)?$")
 _FORMS = 65536
 
 _BundleKey = tuple[tuple[Frame, ...], str, str, Labels]
@@ -41,7 +43,7 @@ def read_dump(data: bytes, limits: Limits, *, goroutines: bool = True) -> Profil
         raise IrregularError
     reader = _Reader(limits, goroutines)
     reader.read(data, first)
-    return reader.profile(cut=len(data) == RUNTIME_CUT_BYTES)
+    return reader.profile()
 
 
 class _Reader:
@@ -83,19 +85,25 @@ class _Reader:
             self._creators.append(creator)
 
     def _last(self, number: bytes, form: bytes, data: bytes, start: int) -> None:
-        """Take in the last record, unless it was cut within its header; look for a cut."""
+        """Take in the last record, unless it was cut; a cut leaves the rest as it is."""
+        if read_header(form, self._limits) is None:
+            if data[start - 1 : start] == b"\n" or not self._tallies:
+                raise IrregularError
+            self._truncated = True
+            return
         end = data.find(b"\n\n", start)
         if end >= 0:
-            if HEADER_WITHIN.search(data, end):
+            junk = data[end + 2 :]
+            if HEADER_WITHIN.search(junk):
                 raise IrregularError
+            self._truncated = bool(junk) and b"goroutine ".startswith(junk[:10])
         else:
             end = max(start, len(data) - data.endswith(b"\n"))
             self._truncated = not data.endswith(b"\n") and not _COMPLETE_END.search(data[-4096:])
-        if read_header(form, self._limits) is None:
-            self._truncated = True
-            return
-        self._truncated |= ends_early(data[start:end])
-        self._take(number, form, data[start:end])
+        self._truncated |= len(data) == RUNTIME_CUT_BYTES or ends_early(data[start:end])
+        # A stack that lost its root would sign as another one.
+        if not self._truncated or not self._tallies:
+            self._take(number, form, data[start:end])
 
     def _tally(self, place: Place, form: bytes) -> Tally:
         header = self._forms.get(form)
@@ -110,7 +118,7 @@ class _Reader:
         self._tallies.append(tally)
         return tally
 
-    def profile(self, *, cut: bool) -> Profile:
+    def profile(self) -> Profile:
         """The finished snapshot."""
         keys: dict[_BundleKey, list[Tally]] = {}
         for tally in self._tallies:
@@ -126,7 +134,7 @@ class _Reader:
             total=sum(tally.count for tally in self._tallies),
             groups=groups,
             goroutines=tuple(map(_goroutine, self._numbers, self._tally_of, self._creators)),
-            truncated=self._truncated or cut,
+            truncated=self._truncated,
             go_version=go_version_of_paths(
                 frame.file for group in groups for frame in group.frames
             ),

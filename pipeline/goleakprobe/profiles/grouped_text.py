@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from goleakprobe.profiles.dump_stack import IrregularError
-from goleakprobe.profiles.grouping import Bundle, Labels, group_bundles
-from goleakprobe.profiles.labels import read_labels
+from goleakprobe.profiles.grouping import Bundle, group_bundles
+from goleakprobe.profiles.labels import Labels, read_labels
 from goleakprobe.profiles.limits import Limits
 from goleakprobe.profiles.profile import Profile
 from goleakprobe.profiles.signatures import visible_frames
@@ -27,9 +27,12 @@ __all__ = ["GROUPED_HEADER", "read_grouped"]
 GROUPED_HEADER = re.compile(rb"^(goroutine|goroutineleak) profile: total (\d{1,12})$", re.MULTILINE)
 
 _RECORD = re.compile(rb"^(\d{1,12}) @((?: 0x[0-9a-f]+)*)[ \t]*$")
-_FRAME = re.compile(rb"^#[ \t]+0x([0-9a-f]+)[ \t]+(.+?)(?:\+0x[0-9a-f]+)?[ \t]+(\S.*):(\d{1,9})$")
-_LABELS = re.compile(rb"^#? ?labels: \{(.*)\}[ \t]*$", re.DOTALL)
-_NO_SYMBOL = re.compile(rb"^#[ \t]+0x[0-9a-f]+$")
+_PLACE = re.compile(rb"(.*):(\d{1,9})$")
+_ADDRESS = re.compile(rb"0x[0-9a-f]{1,16}$")
+_OFFSET = re.compile(rb"\+0x[0-9a-f]{1,16}$")
+_LABELS = re.compile(rb"#? ?labels: \{")
+# A label line that something on the way has wrapped spans at most so many lines.
+_WRAPPED = 8
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,34 +52,41 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.counters.index(shown) if shown in self.counters else 0
 
     @property
+    def whole(self) -> bool:
+        """Whether there is a frame for every counter but that of ``goexit``."""
+        return self.hidden + len(self.addresses) >= len(self.counters) - 1
+
+    @property
     def functions(self) -> list[str]:
         return [frame.function for frame in self.frames]
 
 
-def read_grouped(data: bytes, limits: Limits) -> Profile:
+def read_grouped(data: bytes, limits: Limits, *, strict: bool = True) -> Profile:
     """Decode a grouped profile.
 
     Waits are known where a visible frame names them (sync, sleep, network, system calls) and for
     ``select``; a channel operation is ``waiting`` with empty words, as the text does not tell a
-    send from a receive. Truncated if the counts do not add up to the header's total.
+    send from a receive. Truncated if the counts do not add up to the header's total. Raises
+    IrregularError for records in another layout, unless ``strict`` is off: then they are lost.
     """
     header = GROUPED_HEADER.search(data)
     if header is None:
         raise IrregularError
     leak = header[1] == b"goroutineleak"
     records: list[_Record] = []
-    dropped, cut = 0, False
-    for block in _blocks(data[header.end() :]):
+    dropped, lost = 0, False
+    blocks = list(_blocks(data[header.end() :]))
+    for index, block in enumerate(blocks[: limits.groups]):
         record = _record(block, limits)
-        if record is None:
-            cut = True
+        last = index == len(blocks) - 1
+        if record is None or (last and not data.endswith(b"\n\n") and not record.whole):
+            if strict and not last:
+                raise IrregularError
+            lost = True
         elif not record.frames:
             dropped += record.count
         else:
             records.append(record)
-        if len(records) >= limits.groups:
-            cut = True
-            break
     parking = _parking_counters(records)
     groups, _ = group_bundles([_bundle(record, parking, leak) for record in records])
     total = sum(group.count for group in groups)
@@ -84,7 +94,7 @@ def read_grouped(data: bytes, limits: Limits) -> Profile:
         source=SnapshotSource.LEAK if leak else SnapshotSource.DEBUG1,
         total=total,
         groups=groups,
-        truncated=cut or total + dropped < int(header[2]) or not data.endswith(b"\n"),
+        truncated=lost or total + dropped < int(header[2]),
         dropped_empty=dropped,
         go_version=go_version_of_paths(frame.file for record in records for frame in record.frames),
     )
@@ -112,15 +122,13 @@ def _record(block: list[bytes], limits: Limits) -> _Record | None:
     addresses: list[int] = []
     labels: Labels = ()
     for line in _joined(block[1:]):
-        frame = _FRAME.match(line)
-        if frame is not None:
-            if len(frames) < limits.frames:
-                name, file = (clean(frame[i], limits.name_chars) for i in (2, 3))
-                frames.append(Frame(name, file, int(frame[4])))
-                addresses.append(int(frame[1][:16], 16))
-        elif (found := _LABELS.match(line)) is not None:
-            labels = read_labels(found[1], limits)
-        elif line.startswith(b"#") and not _NO_SYMBOL.match(line):
+        if (found := _LABELS.match(line)) is not None:
+            labels, _ = read_labels(line, found.end(), limits)
+        elif line.startswith(b"#") and (frame := _frame(line, limits)) is not None:
+            if frame.function:
+                addresses.append(int(line.split(None, 2)[1], 16))
+                frames += [frame] * (len(frames) < limits.frames)
+        elif line.startswith(b"#"):
             return None
     return _Record(
         count=int(head[1]),
@@ -131,26 +139,32 @@ def _record(block: list[bytes], limits: Limits) -> _Record | None:
     )
 
 
+def _frame(line: bytes, limits: Limits) -> Frame | None:
+    """Read a line of address, function and file; a frame without a name for a bare address."""
+    _, *cells = filter(None, line.split(b"\t"))
+    if not cells or _ADDRESS.match(cells[0]) is None:
+        return None
+    if len(cells) == 1:
+        return Frame("")
+    place = _PLACE.match(cells[2]) if len(cells) == 3 else None
+    if place is None:
+        return None
+    name = _OFFSET.sub(b"", cells[1].strip())
+    return Frame(clean(name, limits.name_chars), clean(place[1], limits.name_chars), int(place[2]))
+
+
 def _joined(lines: list[bytes]) -> Iterator[bytes]:
-    """Mend a label line that something on the way has wrapped."""
-    pending = b""
-    for line in lines:
-        if pending and not line.startswith(b"#\t"):
-            pending += b" " + line.removeprefix(b"#").strip()
-        else:
-            if pending:
-                yield pending
-            pending = b""
-            if b"labels: {" in line[:12] and not line.rstrip().endswith(b"}"):
-                pending = line
-                continue
-            yield line
-            continue
-        if pending.endswith(b"}"):
-            yield pending
-            pending = b""
-    if pending:
-        yield pending
+    """Mend label lines that something on the way has wrapped."""
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        if _LABELS.match(line) is not None:
+            last = min(at + _WRAPPED, len(lines))
+            while at < last and not line.rstrip().endswith(b"}") and lines[at][:2] != b"#\t":
+                line += b" " + lines[at].removeprefix(b"#").strip()
+                at += 1
+        yield line
 
 
 def _parking_counters(records: list[_Record]) -> frozenset[int]:
@@ -178,7 +192,7 @@ def _bundle(record: _Record, parking: frozenset[int], leak: bool) -> Bundle:
 
 def _wait(record: _Record, parking: frozenset[int]) -> str:
     functions = record.functions
-    if any(name.startswith(REQUESTER_FRAMES) for name in functions[:4]):
+    if functions[0].startswith(REQUESTER_FRAMES):
         return "running"
     words = wait_from_sync(functions)
     if words:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from goleakprobe.profiles.labels import Labels
 from goleakprobe.profiles.profile import Group
 from goleakprobe.profiles.signatures import blocking_frame, signature, site
 from goleakprobe.profiles.waits import state_of
 from goleakprobe_schemas import Frame
 
-__all__ = ["Bundle", "Labels", "group_bundles"]
-
-Labels = tuple[tuple[str, str], ...]
+__all__ = ["Bundle", "group_bundles"]
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Profiler labels as text dumps print them, in each of the runtime's spellings."""
+"""Profiler labels as text profiles print them, in each of the runtime's spellings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import re
 from goleakprobe.profiles.limits import Limits
 from goleakprobe.profiles.text import clean
 
-__all__ = ["read_labels"]
+__all__ = ["Labels", "read_labels"]
+
+Labels = tuple[tuple[str, str], ...]
+"""Sorted by key."""
 
 _TOKEN = rb'"(?:[^"\\]|\\.)*"|[^",:{}\s]*'
-_PAIR = re.compile(rb"\s*(%b)\s*:\s*(%b)\s*(?:,|$)" % (_TOKEN, _TOKEN), re.DOTALL)
+_PAIR = re.compile(rb" ?(%b) ?: ?(%b) ?(?:,|(?=\}))" % (_TOKEN, _TOKEN), re.DOTALL)
 _ESCAPE = re.compile(
     rb"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))", re.DOTALL
 )
@@ -25,20 +28,18 @@ _SIMPLE = {
 }
 
 
-def read_labels(raw: bytes, limits: Limits) -> tuple[tuple[str, str], ...]:
-    """Read what stands between the braces, sorted by key.
+def read_labels(text: bytes, at: int, limits: Limits) -> tuple[Labels, int]:
+    """Read pairs from ``at``, just behind an opening brace, as far as they can be read.
 
-    Quoted as Go's ``%q`` or bare; what cannot be read ends the list.
+    Keys and values are bare or quoted as by Go's ``%q``. Answers the labels and where reading
+    stopped: at the closing brace, if the text is whole.
     """
     labels: dict[str, str] = {}
-    at = 0
-    while at < len(raw) and len(labels) < limits.labels:
-        match = _PAIR.match(raw, at)
-        if match is None or match.end() == at:
-            break
-        labels[_unquoted(match[1], limits)] = _unquoted(match[2], limits)
+    while (match := _PAIR.match(text, at)) is not None:
+        if len(labels) < limits.labels:
+            labels[_unquoted(match[1], limits)] = _unquoted(match[2], limits)
         at = match.end()
-    return tuple(sorted(labels.items()))
+    return tuple(sorted(labels.items())), at
 
 
 def _unquoted(token: bytes, limits: Limits) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from goleakprobe.profiles.labels import Labels
 from goleakprobe_schemas import Frame, SnapshotSource
 
 __all__ = ["Goroutine", "Group", "Profile"]
@@ -25,7 +26,7 @@ class Goroutine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The dump's own claim in whole minutes; dates from a garbage collection, not from blocking."""
     locked: bool = False
     leaked: bool = False
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: Labels = ()
     creator_id: int | None = None
     """The goroutine that ran the go statement."""
     creation_site: str = ""
@@ -47,7 +48,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     wait: str = ""
     """In the runtime's words; empty where the source cannot tell (``debug=1`` channels)."""
     state: str = "waiting"
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: Labels = ()
     """Sorted by key."""
     blocking_site: str = ""
     """``function file:line`` of the first frame outside the waiting machinery."""

@@ -10,7 +10,8 @@ import re
 import msgspec
 
 from goleakprobe.profiles.errors import BodyDamagedError, BodyTooLargeError, NotAProfileError
-from goleakprobe.profiles.grouping import Bundle, Labels, group_bundles
+from goleakprobe.profiles.grouping import Bundle, group_bundles
+from goleakprobe.profiles.labels import Labels
 from goleakprobe.profiles.limits import Limits
 from goleakprobe.profiles.profile import Profile
 from goleakprobe.profiles.protowire import fields, packed, signed

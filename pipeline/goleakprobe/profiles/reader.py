@@ -55,22 +55,22 @@ def read_profile(
 
 def _read_text(data: bytes, limits: Limits, goroutines: bool) -> Profile:
     try:
-        return _read_regular(data, limits, goroutines)
+        return _read_regular(data, limits, goroutines, strict=True)
     except IrregularError:
         mended, repairs = repair(data)
     if not repairs:
         raise refusal(data)
     try:
-        profile = _read_regular(mended, limits, goroutines)
+        profile = _read_regular(mended, limits, goroutines, strict=False)
     except IrregularError:
         raise refusal(data) from None
     return msgspec.structs.replace(profile, repairs=repairs)
 
 
-def _read_regular(data: bytes, limits: Limits, goroutines: bool) -> Profile:
+def _read_regular(data: bytes, limits: Limits, goroutines: bool, *, strict: bool) -> Profile:
     header = GROUPED_HEADER.search(data[:_HEAD])
     if header is not None:
-        return read_grouped(data, limits)
+        return read_grouped(data, limits, strict=strict)
     return read_dump(data, limits, goroutines=goroutines)
 
 

@@ -3,7 +3,7 @@
 What goes in, and why so little of it:
 
 * the functions of the first ``SIGNED_FRAMES`` frames outside the waiting machinery, leaf first,
-  each normalised by ``normal_function``; runtime frames, ``panic`` and method-value wrappers are
+  each normalised by ``normal_function``; runtime frames, ``panic`` and the compiler's wrappers are
   left out wherever they stand, and a function that calls itself counts once. Go up to 1.22 keeps
   32 program counters of a stack, text dumps elide the middle beyond 100 frames: 24 frames are
   what every source still has after up to eight frames of machinery.
@@ -28,6 +28,7 @@ from hashlib import blake2b
 from goleakprobe.profiles.symbols import (
     is_runtime,
     is_waiting_machinery,
+    is_wrapper,
     normal_function,
 )
 from goleakprobe.profiles.waits import wait_class
@@ -54,7 +55,7 @@ def signature(frames: Sequence[Frame], wait: str, creation: str = "") -> str:
     runtime's frames. ``wait`` is in the runtime's words. ``creation`` (``function file:line``)
     is used, without its file and line, only if no frame is left to sign.
 
-    >>> text = (Frame("main.(*Box[...]).wait"), Frame("main.serve.gowrap1"))
+    >>> text = (Frame("main.(*Box[...]).wait"),)
     >>> proto = (Frame("runtime.gopark"), Frame("runtime.chanrecv"), Frame("runtime.chanrecv1"),
     ...          Frame("main.(*Box[go.shape.int]).wait"), Frame("main.serve.gowrap2"))
     >>> signature(text, "chan receive (nil chan)") == signature(proto, "chan receive")
@@ -72,15 +73,10 @@ def signature(frames: Sequence[Frame], wait: str, creation: str = "") -> str:
 
 def signed_functions(functions: Sequence[str]) -> list[str]:
     """The normalised function names that a signature covers, leaf first."""
-    start = _first_outside_machinery(functions)
+    written = [name for name in functions if not is_runtime(name) and not is_wrapper(name)]
+    start = _first_outside_machinery(written)
     signed: list[str] = []
-    window = 0
-    for function in functions[start:]:
-        if is_runtime(function) or function.endswith("-fm"):
-            continue
-        window += 1
-        if window > SIGNED_FRAMES:
-            break
+    for function in written[start : start + SIGNED_FRAMES]:
         name = normal_function(function)
         if not signed or signed[-1] != name:
             signed.append(name)
@@ -110,9 +106,13 @@ def visible_frames(frames: Sequence[Frame]) -> tuple[Frame, ...]:
     start, end = 0, len(frames)
     while start < end and is_runtime(frames[start].function):
         start += 1
-    while end > start and frames[end - 1].function in _ROOTS:
+    while end > start and _is_root(frames[end - 1].function):
         end -= 1
     return tuple(frames[start:end] if start < end else frames)
+
+
+def _is_root(function: str) -> bool:
+    return function in _ROOTS or is_wrapper(function)
 
 
 def _first_outside_machinery(functions: Sequence[str]) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["is_runtime", "is_waiting_machinery", "normal_function", "package_of"]
+__all__ = ["is_runtime", "is_waiting_machinery", "is_wrapper", "normal_function", "package_of"]
 
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
 _MAJOR_VERSION = re.compile(r"/v\d+(?=[/.]|$)|\.v\d+(?=[/.]|$)")
-_CLOSURE = re.compile(r"(?:\.(?:func\d+|gowrap\d+|deferwrap\d+|\d+)|·f?u?n?c?\d+|-range\d+)+$")
+_CLOSURE = re.compile(r"(?:\.(?:func\d+|gowrap\d+|deferwrap\d+|\d+)|\.?func·\d+|-range\d+)+$")
+_WRAPPER = re.compile(r"(?:\.(?:gowrap|deferwrap)\d+|-fm)$")
 _INIT = re.compile(r"\.(?:glob\.|init(?:\.\d+)?)(?=\.|$)")
 
 _RUNTIME_PREFIXES = ("runtime.", "internal/runtime/", "runtime/internal/")
@@ -58,10 +59,15 @@ def is_waiting_machinery(function: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
+def is_wrapper(function: str) -> bool:
+    """Whether the compiler made this frame; endpoints hide it, crash dumps show it."""
+    return _WRAPPER.search(function) is not None
+
+
+@lru_cache(maxsize=65536)
 def package_of(function: str) -> str:
     """Import path of the package that owns a function; versions and vendoring kept."""
-    path, _ = _split(_unescaped(function))
-    return path
+    return _unescaped(_split(function)[0])
 
 
 @lru_cache(maxsize=65536)
@@ -79,9 +85,11 @@ def normal_function(function: str) -> str:
     >>> normal_function("main.main.start.gowrap3") == normal_function("main.start.func1")
     True
     """
-    path, name = _split(_unescaped(function))
-    path = _MAJOR_VERSION.sub("", path.rsplit("/vendor/", 1)[-1].removeprefix("vendor/"))
-    name = _INIT.sub(".init", "." + _fold_type_arguments(name.removesuffix("-fm")))[1:]
+    path, name = _split(function)
+    path = _unescaped(path).rsplit("/vendor/", 1)[-1].removeprefix("vendor/")
+    path = _MAJOR_VERSION.sub("", path)
+    name = _fold_type_arguments(_unescaped(name).removesuffix("-fm"))
+    name = _INIT.sub(".init", "." + name)[1:]
     owner = _CLOSURE.sub("", name)
     if owner != name:
         name = _innermost(owner) + ".func"

@@ -17,6 +17,8 @@ REQUESTER_FRAMES = (
     "runtime.goroutineProfile",
     "runtime/pprof.runtime_goroutineProfile",
     "runtime/pprof.runtime_goroutineLeak",
+    "runtime/pprof.writeRuntimeProfile",
+    "runtime/pprof.writeGoroutine",
     "runtime/pprof.pprof_goroutine",
     "runtime.pprof_goroutine",
     "runtime.Stack",
@@ -29,6 +31,7 @@ _LEAF_WORDS: tuple[tuple[str, str], ...] = (
     ("runtime.selectgo", "select"),
     ("runtime.block", "select (no cases)"),
     ("runtime.netpollblock", "IO wait"),
+    ("internal/poll.runtime_pollWait", "IO wait"),
     ("time.Sleep", "sleep"),
     ("runtime.timeSleep", "sleep"),
     ("sync.runtime_notifyListWait", "sync.Cond.Wait"),
@@ -65,6 +68,7 @@ _SYNC_WORDS: tuple[tuple[str, str], ...] = (
     ("internal/sync.(*Mutex).", "sync.Mutex.Lock"),
     ("sync.(*RWMutex).Lock", "sync.RWMutex.Lock"),
     ("os/signal.signal_recv", "syscall"),
+    ("iter.Pull", "coroutine"),
 )
 
 
@@ -92,18 +96,18 @@ def wait_from_leaf(functions: Sequence[str]) -> str:
 
 def wait_from_sync(functions: Iterable[str]) -> str:
     """The words that visible leaf frames alone give away; empty where they give none."""
+    semaphore = ""
     for function in functions:
-        words = _first_match(function, _SYNC_WORDS)
-        if words:
-            return words
         if "._Cfunc_" in function:
             return "syscall"
-        words = _first_match(function, _LEAF_WORDS)
-        if words and words != "semacquire":
+        words = _first_match(function, _SYNC_WORDS) or _first_match(function, _LEAF_WORDS)
+        if words == "semacquire":
+            semaphore = words
+        elif words:
             return words
-        if not function.startswith(("sync.", "internal/", "syscall.", "runtime.")):
-            return ""
-    return ""
+        elif not function.startswith(("sync.", "internal/", "runtime.")):
+            break
+    return semaphore
 
 
 def state_of(wait: str) -> str:
