@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from goleakprobe.profiles.text import clean
 from goleakprobe.trace.errors import LimitExceededError, MalformedTraceError, TraceError
 from goleakprobe.trace.varints import read_varint
 from goleakprobe.trace.wire import MAX_STRING_BYTES, Event
@@ -110,7 +111,7 @@ class Generation:
     def text(self, string: int) -> str | None:
         """The string of a local id, for people; None where the table has no such id."""
         raw = self.strings.get(string)
-        return None if raw is None else raw.decode("utf-8", "replace")
+        return None if raw is None else clean(raw, MAX_STRING_BYTES)
 
     def _break(self, error: TraceError) -> None:
         self.fault = error

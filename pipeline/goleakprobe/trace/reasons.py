@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from goleakprobe.profiles.text import clean
 from goleakprobe.trace.errors import LimitExceededError
 from goleakprobe.trace.identifiers import IdMap
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_REASON", "UNKNOWN_REASON", "ReasonTable"]
 
+_MAX_REASON_CHARS = 64
 NO_REASON = 0
 UNKNOWN_REASON = -1
 _MAX_LOCAL_ID = (1 << 31) - 3
@@ -88,5 +90,5 @@ class ReasonTable:
             if number >= self._limit:
                 raise LimitExceededError("wait reasons", number, self._limit)
             self._numbers[raw] = number
-            self.texts.append(raw.decode("utf-8", "replace"))
+            self.texts.append(clean(raw, _MAX_REASON_CHARS))
         return number

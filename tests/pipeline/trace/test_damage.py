@@ -284,4 +284,4 @@ def test_names_are_text_whatever_their_bytes():
     trace.raw(batch(1, NO_THREAD, 0, b"\x02" + event(Event.STACK, 1, 1, 5, 1, 1, 3)))
     trace.raw(batch(1, NO_THREAD, 0, b"\x04" + event(Event.STRING, 1, len(raw)) + raw))
     decoder, _ = read(trace.generation(strings=False).data)
-    assert decoder.stacks.frames[1][0].function == "main.\ufffd\x1b[31m"
+    assert decoder.stacks.frames[1][0].function == "main.\ufffd\ufffd[31m"

@@ -1,0 +1,222 @@
+"""Lifecycle statistics of a trace, added up generation by generation.
+
+Everything is a group-by of consecutive rows: the state before is the row above. What lives on is
+one row for each live goroutine and one for each place; nothing is kept of the past.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goleakprobe.trace.living import NEVER, REMEMBERED_WAKERS, Living
+from goleakprobe.trace.sites import NOWHERE, Places
+from goleakprobe.trace.states import STATUS_ROW, State
+from goleakprobe.trace.tallies import TimeBins, add_counts, add_pairs, grown
+
+if TYPE_CHECKING:
+    from goleakprobe.trace.columns import Transitions
+    from goleakprobe.trace.decoder import Decoder
+
+__all__ = ["Lifecycles"]
+
+_STATES = len(State)
+Longs = NDArray[np.int64]
+
+
+class Lifecycles:
+    """Statistics of one trace; add its generations in order.
+
+    Times are the trace's own nanoseconds. The last generation's late statuses do not move the end
+    of the window: it is the last real transition.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.places = Places(decoder)
+        self.living = Living.none()
+        self.start_ns = 0
+        self.end_ns = 0
+        self.generations = 0
+        self.gaps = 0
+        self.vanished = 0
+        """Goroutines that a later generation does not know though nothing ended them."""
+        self.moves = np.zeros((1, _STATES, _STATES), np.int64)
+        """Transitions by creation site, state before, state after."""
+        self.time_in_state_ns = np.zeros((1, _STATES), np.float64)
+        """Completed time by creation site and state."""
+        self.created = TimeBins(1)
+        self.exited = TimeBins(1)
+        self.in_state = TimeBins(_STATES)
+        """Changes of the number of goroutines in each state."""
+        self.completed = np.zeros(1, np.int64)
+        """Waits that ended, by blocking site; likewise the next three."""
+        self.waited_ns = np.zeros(1, np.float64)
+        self.longest_ns = np.zeros(1, np.int64)
+        self.last_wake_ns = np.full(1, -1, np.int64)
+        self.flows: dict[tuple[int, ...], list[int]] = {}
+        """(creation site, blocking site) → [completed waits, nanoseconds]."""
+        self.wakes: dict[tuple[int, ...], list[int]] = {}
+        """(waker's creation site, waker's code, blocking site) → [wakes, unused]."""
+
+    def add(self, part: Transitions) -> None:
+        """Add the next generation."""
+        if not len(part):
+            return
+        self.generations += 1
+        self.gaps += part.after_gap
+        time = part.time_ns.copy()
+        acts = part.before != part.after
+        if part.first:
+            acts &= part.before != State.UNDETERMINED
+        begin = int(time.min())
+        if self.generations == 1:
+            self.start_ns = begin
+        self.end_ns = max(self.end_ns, int(time[acts].max()) if acts.any() else begin)
+        now = self._enter(part, time)
+        waits_at, stack = self._waits(part, now)
+        self._count_moves(part, now, time)
+        self._count_waits(part, now, time, waits_at)
+        self._leave(part, now, time, waits_at, stack)
+
+    def _enter(self, part: Transitions, time: Longs) -> Living:
+        """The generation's goroutines as it begins; first rows take the time their state began."""
+        first = part.first_row
+        count = len(first)
+        row = self.living.find(part.goroutines)
+        born = part.before.take(first) == State.NOT_EXIST
+        known = (row >= 0) & ~born
+        before = self.living
+        self.vanished += len(before) - int(np.count_nonzero(known))
+        now = Living(
+            goroutine=part.goroutines,
+            state=part.after.take(first),
+            since_ns=np.full(count, self.start_ns),
+            earlier=~born,
+            waits_at=np.zeros(count, np.int64),
+            stack=np.zeros(count, np.int32),
+            created_at=np.zeros(count, np.int64),
+            born_ns=np.where(born, time.take(first), -1),
+            wakes=np.zeros(count, np.int64),
+            wakers=np.full((count, REMEMBERED_WAKERS), NEVER, np.int64),
+        )
+        now.since_ns[born] = time[first[born]]
+        old = row[known]
+        for name in ("stack", "created_at", "born_ns", "wakes", "wakers", "waits_at"):
+            getattr(now, name)[known] = getattr(before, name)[old]
+        same = before.state[old] == now.state[known]
+        now.since_ns[known] = np.where(same, before.since_ns[old], time.take(first[known]))
+        now.earlier[known] = np.where(same, before.earlier[old], True)
+        if part.after_gap:
+            now.earlier[known] = True
+        changed = np.flatnonzero(known)[~same]
+        now.waits_at[changed] = NOWHERE
+        if born.any():
+            begins = first[born]
+            starts = self.places.creation_numbers(part.stack[begins], part.start_stack[begins])
+            now.created_at[born] = starts
+        self._place_older(part, now, ~born & ~known)
+        time[first] = now.since_ns
+        return now
+
+    def _place_older(self, part: Transitions, now: Living, unknown: NDArray[np.bool_]) -> None:
+        """Goroutines older than the trace: their root function is all that tells their origin."""
+        rows = np.flatnonzero(unknown | ((now.created_at == NOWHERE) & (now.born_ns < 0)))
+        stacks = part.stack.take(part.first_row.take(rows))
+        found, inverse = np.unique(stacks, return_inverse=True)
+        numbers = [self.places.pre_existing(stack) for stack in found.tolist()]
+        now.created_at[rows] = np.array(numbers, np.int64)[inverse] if len(rows) else 0
+
+    def _waits(self, part: Transitions, now: Living) -> tuple[Longs, NDArray[np.int32]]:
+        """Blocking site of every row that ends blocked (else NOWHERE), and its stack."""
+        waits_at = np.zeros(len(part), np.int64)
+        stack = part.stack.copy()
+        blocked = part.after == State.WAITING
+        first = part.first_row
+        carried = now.waits_at != NOWHERE
+        # A status tells neither reason nor, often, stack; the block before it told both.
+        stack[first[carried]] = now.stack[carried]
+        blocked[first[carried]] = False
+        rows = np.flatnonzero(blocked)
+        waits_at[rows] = self.places.blocking_numbers(stack.take(rows), part.reason.take(rows))
+        waits_at[first[carried]] = now.waits_at[carried]
+        return waits_at, stack
+
+    def _count_moves(self, part: Transitions, now: Living, time: Longs) -> None:
+        sites = len(self.places.creation)
+        self.moves = grown(self.moves, sites)
+        self.time_in_state_ns = grown(self.time_in_state_ns, sites)
+        site = np.repeat(now.created_at, part.row_count)
+        after = part.after.astype(np.int64)
+        acts = np.flatnonzero(part.kind < STATUS_ROW)
+        if part.first:
+            statuses = np.flatnonzero(part.kind >= STATUS_ROW)
+            self.in_state.add(np.zeros(len(statuses), np.int64), after[statuses], 1)
+        since_start = time.take(acts)
+        since_start -= self.start_ns
+        before = part.before.take(acts).astype(np.int64)
+        self.in_state.add(since_start, after.take(acts), 1)
+        self.in_state.add(since_start, before, -1)
+        at = site.take(acts)
+        key = at * (_STATES * _STATES)
+        key += before * _STATES
+        key += after.take(acts)
+        add_counts(self.moves, key)
+        born = np.flatnonzero(before == State.NOT_EXIST)
+        self.created.add(since_start[born], at[born], 1)
+        died = np.flatnonzero(after.take(acts) == State.NOT_EXIST)
+        self.exited.add(since_start[died], at[died], 1)
+        lasting = np.diff(time)
+        np.maximum(lasting, 0, out=lasting)
+        lasting[part.first_row[1:] - 1] = 0
+        key = site[:-1] * _STATES
+        key += after[:-1]
+        add_counts(self.time_in_state_ns, key, lasting.astype(np.float64))
+
+    def _count_waits(self, part: Transitions, now: Living, time: Longs, waits_at: Longs) -> None:
+        ends = np.flatnonzero((part.before == State.WAITING) & (part.kind < STATUS_ROW))
+        # A wake is never a goroutine's first row: its status or block is above it.
+        where = waits_at.take(ends - 1)
+        wake_ns = time.take(ends)
+        lasted = np.maximum(wake_ns - time.take(ends - 1), 0)
+        member = np.searchsorted(part.first_row, ends, side="right") - 1
+        created_at = now.created_at.take(member)
+        waker_code = self.places.waker_numbers(part.stack.take(ends))
+        places = len(self.places.blocking)
+        for name in ("completed", "waited_ns", "longest_ns"):
+            setattr(self, name, grown(getattr(self, name), places))
+        if len(self.last_wake_ns) < places:
+            missing = np.full(places - len(self.last_wake_ns), -1, np.int64)
+            self.last_wake_ns = np.append(self.last_wake_ns, missing)
+        add_counts(self.completed, where)
+        add_counts(self.waited_ns, where, lasted.astype(np.float64))
+        np.maximum.at(self.longest_ns, where, lasted)
+        np.maximum.at(self.last_wake_ns, where, wake_ns)
+        sites = len(self.places.creation)
+        add_pairs(self.flows, (created_at, where), (sites, places), lasted)
+        actor = part.actor.take(ends)
+        row = np.searchsorted(part.goroutines, actor)
+        row[part.goroutines.take(row, mode="clip") != actor] = 0
+        waker_site = np.where(actor < 0, NOWHERE, now.created_at.take(row))
+        add_pairs(self.wakes, (waker_site, waker_code, where), (sites, places, places))
+        counts = np.bincount(member, minlength=len(now))
+        woken = np.flatnonzero(counts)
+        now.remember_wakers(woken, counts[woken], np.cumsum(counts)[woken], actor)
+
+    def _leave(
+        self,
+        part: Transitions,
+        now: Living,
+        time: Longs,
+        waits_at: Longs,
+        stack: NDArray[np.int32],
+    ) -> None:
+        last = part.first_row + part.row_count - 1
+        moved = part.row_count > 1
+        now.state = part.after.take(last)
+        now.since_ns = time.take(last)
+        now.earlier &= ~moved
+        now.waits_at = waits_at.take(last)
+        now.stack = stack.take(last)
+        self.living = now.keep(now.state != State.NOT_EXIST)
