@@ -32,7 +32,6 @@ _PARTS: dict[str, tuple[Callable[[], object], str]] = {
         "apt-get install chromium",
     ),
     "openssl": (lambda: shutil.which("openssl"), "apt-get install openssl"),
-    "unprivileged": (lambda: os.geteuid() != 0, "run the tests as an ordinary user"),
     "linux": (lambda: Path("/proc/self/stat").exists(), "run the tests on Linux"),
 }
 

@@ -21,6 +21,7 @@ from goleakprobe_agents.status import (
     read_status,
     supervisor_status_path,
 )
+from goleakprobe_agents.watchdog import SILENCE_SECONDS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -57,10 +58,12 @@ class RunningStream:
         metrics_port: int | None = None,
         log: Path | None = None,
         status_folder: Path | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self.settings = settings
         self.status_folder = status_folder or default_status_folder(settings.state.path)
         self._arguments = ["--role", role, "--status", str(self.status_folder)]
+        self._arguments += ["--silence-seconds", str(silence_seconds)]
         if create_topics:
             self._arguments.append("--create-topics")
         if metrics_port is not None:

@@ -37,7 +37,7 @@ from goleakprobe_agents.status import (
     supervisor_status_path,
     write_status,
 )
-from goleakprobe_agents.watchdog import RestartDelay, Watchdog
+from goleakprobe_agents.watchdog import SILENCE_SECONDS, RestartDelay, Watchdog
 from goleakprobe_agents.worker import EXIT_CONFIG, configure_logging
 from goleakprobe_agents.workers import ROLES, wanted_roles
 
@@ -62,8 +62,11 @@ _log = structlog.get_logger(__name__)
 class _Child:
     """One role and its present process."""
 
-    def __init__(self, role: str, settings_path: Path, status_folder: Path) -> None:
+    def __init__(
+        self, role: str, settings_path: Path, status_folder: Path, silence_seconds: float
+    ) -> None:
         self.role = role
+        self._silence_seconds = silence_seconds
         self.told = SupervisedRole()
         self._arguments = ["--role", role, "--settings", str(settings_path)]
         self._arguments += ["--status", str(status_folder)]
@@ -71,7 +74,7 @@ class _Child:
         # Of a life before this one.
         self._status_path.unlink(missing_ok=True)
         self._process: ForkServerProcess | None = None
-        self._watchdog = Watchdog(time.monotonic())
+        self._watchdog = self._new_watchdog()
         self._delay = RestartDelay()
         self._started = 0.0
         self.start_at = 0.0
@@ -87,7 +90,7 @@ class _Child:
         self._process = context.Process(target=_work, args=(self._arguments,), name=self.role)
         self._process.start()
         self._started = time.monotonic()
-        self._watchdog = Watchdog(self._started)
+        self._watchdog = self._new_watchdog()
         self.told.pid = self._process.pid
 
     def look(self) -> str | None:
@@ -112,6 +115,9 @@ class _Child:
     def kill(self) -> None:
         """End the process for certain."""
         self.send(signal.SIGKILL)
+
+    def _new_watchdog(self) -> Watchdog:
+        return Watchdog(time.monotonic(), silence_seconds=self._silence_seconds)
 
     def _status(self) -> RoleStatus | None:
         with suppress(OSError, msgspec.DecodeError):
@@ -140,10 +146,19 @@ class _Child:
 class Supervisor:
     """The supervisor of one set of roles."""
 
-    def __init__(self, settings_path: Path, status_folder: Path, roles: Sequence[str]) -> None:
+    def __init__(
+        self,
+        settings_path: Path,
+        status_folder: Path,
+        roles: Sequence[str],
+        *,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
         self._path = supervisor_status_path(status_folder)
         self._status = SupervisorStatus(pid=os.getpid())
-        self._children = [_Child(role, settings_path, status_folder) for role in roles]
+        self._children = [
+            _Child(role, settings_path, status_folder, silence_seconds) for role in roles
+        ]
         self._status.roles = {child.role: child.told for child in self._children}
         self._exit_code = 0
         self._wake_reader, self._wake_writer = os.pipe()
@@ -233,6 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--role", choices=[*ROLES, "all"], default="all")
     parser.add_argument("--status", type=Path, default=None, metavar="FOLDER")
     parser.add_argument("--create-topics", action="store_true")
+    parser.add_argument("--silence-seconds", type=float, default=SILENCE_SECONDS)
     parser.add_argument("--metrics-port", type=int, default=None)
     given = parser.parse_args(arguments)
     configure_logging("supervisor")
@@ -261,7 +277,10 @@ def _supervise(settings: StreamSettings, given: argparse.Namespace) -> int:
         check_topics(settings.broker)
     folder = given.status or default_status_folder(settings.state.path)
     with serving_metrics(folder, given.metrics_port):
-        return Supervisor(given.settings, folder, roles).run()
+        supervisor = Supervisor(
+            given.settings, folder, roles, silence_seconds=given.silence_seconds
+        )
+        return supervisor.run()
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from goleakprobe_agents.status import RoleStatus
 
-__all__ = ["RestartDelay", "Watchdog"]
+__all__ = ["SILENCE_SECONDS", "RestartDelay", "Watchdog"]
+
+SILENCE_SECONDS = 20.0
+"""A worker that writes no status for so long is ended."""
 
 _START_SECONDS = 120.0
-_SILENCE_SECONDS = 20.0
 _STALL_SECONDS = 45.0
 
 _FIRST_DELAY_SECONDS = 0.2
@@ -31,7 +33,7 @@ class Watchdog:
         started: float,
         *,
         start_seconds: float = _START_SECONDS,
-        silence_seconds: float = _SILENCE_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
         stall_seconds: float = _STALL_SECONDS,
     ) -> None:
         self._start_by = started + start_seconds

@@ -8,7 +8,7 @@ the same three methods.
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,10 @@ class LocalLake:
         if path.exists():
             raise LandingConflictError(str(path))
         schema = rows.schema.with_metadata({_KEY: msgspec.json.encode(footer)})
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".tmp")
+        temporary = folder / f".{name}.{secrets.token_hex(4)}.tmp"
         try:
-            with os.fdopen(handle, "wb") as file:
+            # Not mkstemp: its files are private, and readers run under other users.
+            with temporary.open("xb") as file:
                 _write(rows.cast(schema), file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -89,7 +90,7 @@ class LocalLake:
         except pa.ArrowException as error:
             raise LandingFileError(path, f"cannot be written: {error}") from error
         finally:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         _sync_folder(folder)
         return path
 

@@ -1,0 +1,130 @@
+"""Events as columns: every table takes its events, and every field finds its column."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from goleakprobe_agents.landing.rows import Landed, event_times, row_count, table_rows
+from goleakprobe_schemas import (
+    ASSESSMENTS,
+    FINDINGS,
+    RUNTIMES,
+    SNAPSHOTS,
+    STACKS,
+    STATISTICS,
+    TOPICS,
+    DualWindowFigures,
+    GrowthFigures,
+    SignatureAssessed,
+    Topic,
+)
+from goleakprobe_schemas.arrow import table_schema
+from schemas_examples import an_event_of
+from stream_messages import START_NS, a_snapshot
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.table)
+def test_any_event_of_a_topic_becomes_rows_of_its_table(topic: Topic) -> None:
+    event = an_event_of(topic)
+    rows = table_rows(topic, 3, [Landed(7, event), Landed(8, event)])
+    assert rows.schema == table_schema(topic.table)
+    assert rows.num_rows == 2 * row_count(topic, event)
+    assert set(rows["kafka_partition"].to_pylist()) == {3}
+    assert set(rows["kafka_offset"].to_pylist()) == {7, 8}
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.table)
+def test_no_event_makes_an_empty_table_of_the_right_shape(topic: Topic) -> None:
+    rows = table_rows(topic, 0, [])
+    assert rows.num_rows == 0
+    assert rows.schema == table_schema(topic.table)
+
+
+def test_a_snapshot_is_a_row_per_group_with_its_own_figures_on_each() -> None:
+    event = a_snapshot(5, groups=3, labels={"zone": "b", "az": "1"}, requests_total=9.5)
+    rows = table_rows(SNAPSHOTS, 0, [Landed(0, event)]).to_pylist()
+    assert [row["signature"] for row in rows] == [f"{n:032x}" for n in range(3)]
+    assert [row["count"] for row in rows] == [2, 7, 2]
+    assert [row["goroutine_ids"] for row in rows] == [[1, 2], None, None]
+    for row in rows:
+        assert row["total"] == 15
+        assert row["source"] == "debug1"
+        assert row["labels"] == '{"az":"1","zone":"b"}'
+        assert row["requests_total"] == 9.5
+
+
+def test_a_snapshot_without_groups_still_leaves_a_row() -> None:
+    (row,) = table_rows(SNAPSHOTS, 0, [Landed(0, a_snapshot(0, groups=0))]).to_pylist()
+    assert row["signature"] is None
+    assert row["count"] is None
+    assert row["total"] == 10
+
+
+def test_rows_are_sorted_by_service_signature_and_time() -> None:
+    events = [
+        a_snapshot(2, service="b"),
+        a_snapshot(1, service="b"),
+        a_snapshot(9, service="a"),
+        a_snapshot(0, service="a", groups=0),
+    ]
+    rows = table_rows(SNAPSHOTS, 0, [Landed(n, e) for n, e in enumerate(events)]).to_pylist()
+    keys = [(r["service"], r["signature"] or "", r["time_ns"]) for r in rows]
+    assert keys == sorted(keys)
+
+
+def test_an_assessment_has_a_row_for_the_total_and_one_per_signature() -> None:
+    signature = SignatureAssessed(
+        signature="a" * 32,
+        count=40,
+        first_seen_ns=START_NS,
+        aged=3,
+        dual_window=DualWindowFigures(value=40.0, z=3.5, alarm=True),
+        growth=GrowthFigures(score=9.0, threshold=5.0, per_hour=12.0, onset_ns=START_NS),
+    )
+    event = an_event_of(
+        ASSESSMENTS,
+        signatures=[signature],
+        restarted=True,
+        dual_window=DualWindowFigures(value=3.0),
+    )
+    total, one = table_rows(ASSESSMENTS, 0, [Landed(0, event)]).to_pylist()
+    assert (total["signature"], total["count"], total["restarted"]) == (None, 12, True)
+    assert total["value"] == 3.0
+    assert (one["signature"], one["count"], one["aged"]) == ("a" * 32, 40, 3)
+    assert (one["z"], one["alarm"]) == (3.5, True)
+    assert (one["growth_score"], one["growth_per_hour"]) == (9.0, 12.0)
+    assert one["growth_onset_ns"] == START_NS
+
+
+def test_a_finding_keeps_its_evidence_and_numbers() -> None:
+    (row,) = table_rows(FINDINGS, 0, [Landed(0, an_event_of(FINDINGS))]).to_pylist()
+    assert (row["state"], row["grade"]) == ("firing", "growing")
+    assert row["evidence"][0]["detector"] == "rising_floor"
+    assert row["evidence"][0]["numbers"] == [("n", 1.0)]
+
+
+def test_a_statistic_keeps_window_and_model_apart() -> None:
+    model = {"model": "adwin", "score": 1.5, "threshold": 2.0, "alarm": True}
+    (row,) = table_rows(
+        STATISTICS, 0, [Landed(0, an_event_of(STATISTICS, model=model))]
+    ).to_pylist()
+    assert (row["value"], row["alarm"]) == (3.0, False)
+    assert (row["model"], row["model_score"], row["model_alarm"]) == ("adwin", 1.5, True)
+
+
+def test_a_stack_keeps_its_frames() -> None:
+    (row,) = table_rows(STACKS, 0, [Landed(0, an_event_of(STACKS))]).to_pylist()
+    assert row["frames"] == [{"function": "main.main", "file": "main.go", "line": 3}]
+
+
+def test_a_number_that_no_column_holds_is_an_error() -> None:
+    event = an_event_of(RUNTIMES, goroutines=2**70)
+    with pytest.raises((pa.ArrowInvalid, OverflowError)):
+        table_rows(RUNTIMES, 0, [Landed(0, event)])
+
+
+def test_the_time_range_is_that_of_the_events() -> None:
+    landed = [Landed(0, a_snapshot(5)), Landed(1, a_snapshot(2))]
+    assert event_times(SNAPSHOTS, landed) == (START_NS + 2 * 10**9, START_NS + 5 * 10**9)
+    assert event_times(SNAPSHOTS, []) is None
