@@ -66,6 +66,7 @@ class Transitions:
     """Number of rows of each of ``goroutines``."""
     samples: CpuSamples
     clock: ClockSnapshot | None
+    """Ties trace time (here in nanoseconds) to the wall clock; Go 1.25 and later."""
     event_count: int
     byte_count: int
     broken_links: int

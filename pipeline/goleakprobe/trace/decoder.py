@@ -22,7 +22,7 @@ from goleakprobe.trace.wire import Event
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from goleakprobe.trace.generation import Generation
+    from goleakprobe.trace.generation import ClockSnapshot, Generation
 
 __all__ = ["Decoder", "decode"]
 
@@ -153,7 +153,7 @@ class Decoder:
             first_row=ordered.first_row,
             row_count=ordered.row_count,
             samples=samples,
-            clock=generation.clock,
+            clock=_clock_ns(generation),
             event_count=event_count,
             byte_count=generation.byte_count,
             broken_links=broken_links,
@@ -207,3 +207,11 @@ def _nanoseconds(
         time *= _NS_PER_SECOND // frequency
         return time
     return (time * (_NS_PER_SECOND / frequency)).astype(np.int64)
+
+
+def _clock_ns(generation: Generation) -> ClockSnapshot | None:
+    """The clock snapshot with its trace time in nanoseconds."""
+    clock = generation.clock
+    if clock is None:
+        return None
+    return clock._replace(time=clock.time * _NS_PER_SECOND // generation.frequency)

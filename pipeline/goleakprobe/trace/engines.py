@@ -15,12 +15,14 @@ from goleakprobe.trace.rows import RowBuffers
 if TYPE_CHECKING:
     from goleakprobe.trace.generation import Batch, Generation
 
-__all__ = ["ENGINES", "Engine", "NumpyEngine", "choose_engine"]
+__all__ = ["ENGINES", "FAST_PAYS_BYTES", "Engine", "NumpyEngine", "choose_engine"]
 
 ENGINES = ("numpy", "fast", "auto")
 
 # Pieces this long keep the decoder's working columns in a core's own cache.
 _PIECE_BYTES = 1 << 18
+FAST_PAYS_BYTES = 48 << 20
+"""Size of a trace from which loading numba takes less time than it saves."""
 
 
 class Engine(Protocol):

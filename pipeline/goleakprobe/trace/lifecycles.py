@@ -99,11 +99,12 @@ class Lifecycles:
             created_at=np.zeros(count, np.int64),
             born_ns=np.where(born, time.take(first), -1),
             wakes=np.zeros(count, np.int64),
+            woken_at=np.zeros(count, np.int64),
             wakers=np.full((count, REMEMBERED_WAKERS), NEVER, np.int64),
         )
         now.since_ns[born] = time[first[born]]
         old = row[known]
-        for name in ("stack", "created_at", "born_ns", "wakes", "wakers", "waits_at"):
+        for name in ("stack", "created_at", "born_ns", "wakes", "woken_at", "wakers", "waits_at"):
             getattr(now, name)[known] = getattr(before, name)[old]
         same = before.state[old] == now.state[known]
         now.since_ns[known] = np.where(same, before.since_ns[old], time.take(first[known]))
@@ -200,9 +201,12 @@ class Lifecycles:
         row[part.goroutines.take(row, mode="clip") != actor] = 0
         waker_site = np.where(actor < 0, NOWHERE, now.created_at.take(row))
         add_pairs(self.wakes, (waker_site, waker_code, where), (sites, places, places))
-        counts = np.bincount(member, minlength=len(now))
-        woken = np.flatnonzero(counts)
-        now.remember_wakers(woken, counts[woken], np.cumsum(counts)[woken], actor)
+        site = waits_at.take(part.first_row + part.row_count - 1)
+        # Who does not wait now is remembered by where it waited last.
+        last_site = now.woken_at.copy()
+        last_site[member] = where
+        now.turn_to(np.where(site != NOWHERE, site, last_site))
+        now.remember_wakers(member, where, actor)
 
     def _leave(
         self,

@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from goleakprobe.trace.wire import NO_GOROUTINE
-
 __all__ = ["NEVER", "REMEMBERED_WAKERS", "Living"]
 
 REMEMBERED_WAKERS = 4
@@ -37,8 +35,10 @@ class Living:
     """-1 for a goroutine older than the trace."""
     wakes: Longs
     """How often it was unblocked in the trace."""
+    woken_at: Longs
+    """Blocking site that ``wakers`` is about: where it waits, or waited last."""
     wakers: Longs
-    """Its last wakers, newest first: (goroutines x 4); -1 the runtime, -2 none."""
+    """Who last woke it there, newest first: (goroutines x 4); -1 the runtime, -2 none."""
 
     @classmethod
     def none(cls) -> Living:
@@ -53,6 +53,7 @@ class Living:
             created_at=np.empty(0, np.int64),
             born_ns=np.empty(0, np.int64),
             wakes=np.empty(0, np.int64),
+            woken_at=np.empty(0, np.int64),
             wakers=np.empty((0, REMEMBERED_WAKERS), np.int64),
         )
 
@@ -63,7 +64,7 @@ class Living:
         """Row of each of these; -1 for one that is not there."""
         if not len(self.goroutine):
             return np.full(len(goroutines), -1, np.int64)
-        at = np.searchsorted(self.goroutine, goroutines)
+        at: Longs = np.searchsorted(self.goroutine, goroutines)
         at[self.goroutine.take(at, mode="clip") != goroutines] = -1
         return at
 
@@ -71,8 +72,18 @@ class Living:
         """Only these rows."""
         return Living(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
-    def remember_wakers(self, rows: Longs, counts: Longs, ends: Longs, actors: Longs) -> None:
-        """Note wakes: row r was woken ``counts`` times, lastly by ``actors[end - 1]`` and back."""
+    def remember_wakers(self, member: Longs, where: Longs, actors: Longs) -> None:
+        """Note wakes in row order: of which row, at which site, by whom.
+
+        Only those at the site that ``woken_at`` names are remembered.
+        """
+        self.wakes += np.bincount(member, minlength=len(self))
+        here = np.flatnonzero(where == self.woken_at.take(member))
+        counts = np.bincount(member.take(here), minlength=len(self))
+        rows = np.flatnonzero(counts)
+        ends = np.cumsum(counts)[rows]
+        counts = counts[rows]
+        actors = actors.take(here)
         old = self.wakers[rows]
         new = np.full_like(old, NEVER)
         for place in range(REMEMBERED_WAKERS):
@@ -82,9 +93,8 @@ class Living:
                 shifted = counts == place - back
                 new[shifted, place] = old[shifted, back]
         self.wakers[rows] = new
-        self.wakes[rows] += counts
 
-    def alive(self, goroutines: Longs) -> NDArray[np.bool_]:
-        """Whether each of these is here; the runtime (-1) always is."""
-        found: NDArray[np.bool_] = self.find(goroutines) >= 0
-        return found | (goroutines == NO_GOROUTINE)
+    def turn_to(self, sites: Longs) -> None:
+        """Set ``woken_at``; wakers remembered for another site are forgotten."""
+        self.wakers[self.woken_at != sites] = NEVER
+        self.woken_at = sites

@@ -134,7 +134,7 @@ class Places:
     def _creation_of(self, where: str, start: str) -> int:
         number = self._creation_numbers.setdefault((where, start), len(self.creation))
         if number == len(self.creation):
-            own = is_runtime(start) and start != _RUNTIME_MAIN
+            own = start.startswith(("runtime.", "runtime/")) and start != _RUNTIME_MAIN
             self.creation.append(CreationPlace(where, start, runtime=own))
         return number
 

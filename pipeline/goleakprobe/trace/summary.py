@@ -17,6 +17,7 @@ from goleakprobe.trace.window import (
     BlockingSite,
     CreationSite,
     Flow,
+    StateSeries,
     StateTimes,
     TraceWindow,
     Transition,
@@ -47,6 +48,7 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     blocked: int = 500
     cycles: int = 20
     frames: int = 32
+    series_steps: int = 120
 
 
 def summarise(
@@ -89,6 +91,7 @@ class _Summary:
             ),
             alive=len(lives.living),
             states={state.label: int(counts[state]) for state in State if counts[state]},
+            series=self._series(),
             creation_sites=self._creation_sites(),
             blocking_sites=self._blocking_sites(),
             flows=self._flows(),
@@ -103,6 +106,20 @@ class _Summary:
     def _cut(self, rows: list[T], most: int) -> tuple[T, ...]:
         self._truncated |= len(rows) > most
         return tuple(rows[:most])
+
+    def _series(self) -> StateSeries:
+        lives = self._lives
+        bins = lives.in_state
+        used = max(1, -(-(lives.end_ns - lives.start_ns) // bins.width_ns))
+        merge = -(-used // self._caps.series_steps)
+        counts = np.cumsum(bins.counts[:used], axis=0)[merge - 1 :: merge]
+        return StateSeries(
+            step_seconds=merge * bins.width_ns / _NS,
+            counts={
+                state.label: tuple(counts[:, state].tolist())
+                for state in (State.RUNNABLE, State.RUNNING, State.WAITING, State.SYSCALL)
+            },
+        )
 
     def _ago(self, place: int) -> float | None:
         last = self._lives.last_wake_ns
@@ -203,7 +220,8 @@ class _Summary:
         ended = {(key[0], key[1]): total for key, total in self._lives.flows.items()}
         wakers: dict[int, set[int]] = defaultdict(set)
         for waker, _, blocking in self._lives.wakes:
-            wakers[blocking].add(waker)
+            if waker != NOWHERE:
+                wakers[blocking].add(waker)
         rows = [
             self._flow(
                 *key, np.array(groups.get(key, []), np.int64), ended.get(key, [0, 0]), wakers

@@ -3,7 +3,7 @@
 A goroutine that the runtime woke (a timer, the network poller) or that a goroutine woke which can
 still run may be woken again. Where neither is left, all past wakers are gone or blocked without a
 way out themselves; those that are blocked on each other form wait cycles. A goroutine that was
-never woken says nothing here: its waker may simply not have come yet.
+never woken where it waits says nothing: its waker may simply not have come yet.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class WayOut(IntEnum):
     """The best way out that a blocked goroutine has."""
 
     NEVER = 0
-    """Never woken in the window: nothing is known."""
+    """Never woken there in the window: nothing is known."""
     GONE = 1
     """Every remembered waker has exited."""
     STUCK = 2
@@ -72,10 +72,9 @@ def find_cycles(living: Living, ways: NDArray[np.uint8]) -> list[list[int]]:
     stuck = np.flatnonzero(ways == WayOut.STUCK)
     wakers = living.wakers[stuck]
     rows = living.find(wakers.reshape(-1)).reshape(wakers.shape)
-    edges = {
-        node: sorted({row for row in targets if row >= 0 and row != node})
-        for node, targets in zip(stuck.tolist(), rows.tolist(), strict=True)
-    }
+    edges: dict[int, list[int]] = {}
+    for node, targets in zip(stuck.tolist(), rows, strict=True):
+        edges[node] = sorted({row for row in targets.tolist() if row >= 0 and row != node})
     return [sorted(group) for group in _components(edges) if len(group) > 1]
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "BlockingSite",
     "CreationSite",
     "Flow",
+    "StateSeries",
     "StateTimes",
     "TraceWindow",
     "Transition",
@@ -166,6 +167,14 @@ class WaitCycle(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[str, ...]
 
 
+class StateSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Number of goroutines in each state over the window, in steps of equal length."""
+
+    step_seconds: float
+    counts: dict[str, tuple[int, ...]]
+    """By state, at the end of each step."""
+
+
 class TraceWindow(msgspec.Struct, frozen=True, kw_only=True):
     """One traced window."""
 
@@ -184,6 +193,7 @@ class TraceWindow(msgspec.Struct, frozen=True, kw_only=True):
     alive: int
     states: dict[str, int]
     """Live goroutines by state at the end."""
+    series: StateSeries
     creation_sites: tuple[CreationSite, ...]
     blocking_sites: tuple[BlockingSite, ...]
     flows: tuple[Flow, ...]
