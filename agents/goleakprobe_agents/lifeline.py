@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["die_with_parent", "dying_with_parent"]
+__all__ = ["dying_with_parent"]
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -36,9 +36,3 @@ def dying_with_parent(sent: signal.Signals = signal.SIGKILL) -> Callable[[], Non
             os._exit(1)
 
     return tie
-
-
-def die_with_parent(sent: signal.Signals = signal.SIGKILL) -> None:
-    """The same for a process that is already running as a child."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(sent), 0, 0, 0)

@@ -18,14 +18,15 @@ from collections import Counter
 from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
 from goleakprobe_agents.admin import apply_topics, check_topics
+from goleakprobe_agents.app import EXIT_CRASHED
 from goleakprobe_agents.errors import BrokerUnavailableError, StreamError
-from goleakprobe_agents.lifeline import die_with_parent
 from goleakprobe_agents.metrics import serving_metrics
 from goleakprobe_agents.settings_file import read_settings
 from goleakprobe_agents.status import (
@@ -232,13 +233,23 @@ class Supervisor:
 
 def _work(arguments: list[str]) -> None:
     """What a forked worker runs."""
-    die_with_parent()
+    Thread(target=_end_with_supervisor, name="lifeline", daemon=True).start()
     from goleakprobe_agents.worker import main as work
 
     code = work(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _end_with_supervisor() -> None:
+    # A worker's parent is the fork server, which lives for as long as any worker does; the
+    # supervisor is known by a pipe that closes when it ends. A thread notices even when the
+    # event loop does not turn.
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None
+    wait([supervisor.sentinel])
+    os._exit(EXIT_CRASHED)
 
 
 def main(arguments: list[str] | None = None) -> int:
