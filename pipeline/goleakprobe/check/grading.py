@@ -1,0 +1,166 @@
+"""From what was seen of a signature to a grade, and in words why.
+
+The grades are those of the fleet, but one person's few samples seldom carry the stronger ones:
+two dumps cannot tell a long wait from an endless one, and say so.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from goleakprobe.check.benign import benign_reason
+from goleakprobe.check.history import SignatureHistory
+from goleakprobe.profiles import wait_class
+from goleakprobe_schemas import Evidence, Grade
+
+__all__ = ["Policy", "cleared", "grade"]
+
+# What the runtime's leak profile can prove; network, sleep and system calls it cannot.
+_PROVABLE = frozenset(
+    {
+        "chan receive", "chan send", "select", "sync.Mutex.Lock", "sync.RWMutex.Lock",
+        "sync.RWMutex.RLock", "sync.WaitGroup.Wait", "sync.Cond.Wait", "waiting",
+    }
+)  # fmt: skip
+# Nobody idles in these: a sender has something to give, a locker something to do.
+_NEVER_IDLE = frozenset({"chan send", "sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock"})
+_PROOFS = 2
+_GROWTH_SAMPLES = 4
+_GROWTH_RATIO = 1.2
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The thresholds of a check."""
+
+    stuck_seconds: float = 600.0
+    """A goroutine that holds out in a place nobody idles in for so long is stuck."""
+    many: int = 100
+    """So many goroutines at one place are worth a look by themselves."""
+    growth: int = 10
+    """Growth by less than so many goroutines is no growth."""
+
+
+def cleared(history: SignatureHistory) -> bool:
+    """Whether two leak profiles looked at this wait and did not list it."""
+    return (
+        history.leak_profiles >= _PROOFS
+        and not history.leak_listed
+        and wait_class(history.group.wait) in _PROVABLE
+    )
+
+
+def grade(history: SignatureHistory, policy: Policy) -> tuple[Grade | None, tuple[Evidence, ...]]:
+    """The strongest grade the samples allow, and all the evidence, strongest first."""
+    group = history.group
+    if group.state in ("running", "runnable") or not history.count:
+        return None, ()
+    evidence = [*_proof(history), *_growth(history, policy)]
+    if not benign_reason(group) and not cleared(history):
+        evidence += [*_nil_channel(history), *_stuck(history, policy)]
+        evidence += _lasting(history) or _many(history, policy)
+    evidence.sort(key=lambda item: item.grade.rank)
+    return (evidence[0].grade if evidence else None), tuple(evidence)
+
+
+def _proof(history: SignatureHistory) -> list[Evidence]:
+    if not history.leak_listed:
+        return []
+    numbers = {"leaked": float(history.leaked), "leak_profiles": float(history.leak_listed)}
+    if history.leak_listed >= _PROOFS:
+        return [
+            Evidence(
+                grade=Grade.PROVEN,
+                detector="leak_profile",
+                summary=f"{_goroutines(history.leaked)} listed by {history.leak_listed} of "
+                f"{history.leak_profiles} leak profiles: nothing reachable can wake them",
+                numbers=numbers,
+            )
+        ]
+    return [
+        Evidence(
+            grade=Grade.STUCK,
+            detector="leak_profile",
+            summary=f"{_goroutines(history.leaked)} listed by one of {history.leak_profiles} "
+            "leak profiles: nothing reachable can wake them; a second one would prove it",
+            numbers=numbers,
+        )
+    ]
+
+
+def _growth(history: SignatureHistory, policy: Policy) -> list[Evidence]:
+    counts = history.counts
+    if len(counts) < 2 or counts[-1] - counts[0] < max(policy.growth, counts[0] * 0.2):
+        return []
+    steady = len(counts) >= _GROWTH_SAMPLES and list(counts) == sorted(counts)
+    stayed = not history.lasting_ids or len(history.lasting_ids) >= 0.9 * counts[0]
+    numbers = {"first": float(counts[0]), "last": float(counts[-1]), "samples": float(len(counts))}
+    if steady and stayed:
+        said = f"rose from {counts[0]} to {counts[-1]} over {len(counts)} samples, never falling"
+        return [Evidence(grade=Grade.GROWING, detector="growth", summary=said, numbers=numbers)]
+    said = f"rose from {counts[0]} to {counts[-1]}; a burst of work looks the same"
+    if len(counts) < _GROWTH_SAMPLES:
+        said += f", {_GROWTH_SAMPLES} samples or more would tell"
+    return [Evidence(grade=Grade.ANOMALOUS, detector="growth", summary=said, numbers=numbers)]
+
+
+def _nil_channel(history: SignatureHistory) -> list[Evidence]:
+    if "(nil chan)" not in history.group.wait:
+        return []
+    return [
+        Evidence(
+            grade=Grade.STUCK,
+            detector="nil_channel",
+            summary=f"{_goroutines(history.count)} on a nil channel, which never becomes ready",
+            numbers={"count": float(history.count)},
+        )
+    ]
+
+
+def _stuck(history: SignatureHistory, policy: Policy) -> list[Evidence]:
+    age = history.oldest_seconds
+    busy = wait_class(history.group.wait) in _NEVER_IDLE
+    if age is None or age < policy.stuck_seconds or not busy:
+        return []
+    return [
+        Evidence(
+            grade=Grade.STUCK,
+            detector="age",
+            summary=f"{_goroutines(len(history.lasting_ids))} in {history.group.wait} for "
+            f"{age:.0f} s by our clock, and nobody idles there",
+            numbers={"oldest_seconds": age, "lasting": float(len(history.lasting_ids))},
+        )
+    ]
+
+
+def _lasting(history: SignatureHistory) -> list[Evidence]:
+    lasting = len(history.lasting_ids)
+    if not lasting or wait_class(history.group.wait) not in _PROVABLE:
+        return []
+    age = "" if history.oldest_seconds is None else f", {history.oldest_seconds:.1f} s apart"
+    return [
+        Evidence(
+            grade=Grade.ANOMALOUS,
+            detector="lasting",
+            summary=f"the same {_goroutines(lasting)} blocked here in the first and the last of "
+            f"{history.with_ids} dumps{age}; that cannot tell a long wait from an endless one",
+            numbers={"lasting": float(lasting)},
+        )
+    ]
+
+
+def _many(history: SignatureHistory, policy: Policy) -> list[Evidence]:
+    if history.count < policy.many:
+        return []
+    return [
+        Evidence(
+            grade=Grade.ANOMALOUS,
+            detector="many",
+            summary=f"{_goroutines(history.count)} wait at one place; one look cannot tell a "
+            "crowd from a leak",
+            numbers={"count": float(history.count)},
+        )
+    ]
+
+
+def _goroutines(count: int) -> str:
+    return f"{count:,} goroutine{'' if count == 1 else 's'}"
