@@ -159,7 +159,7 @@ def test_the_clock_snapshot_ties_trace_time_to_the_wall(engine):
     trace = TraceBuilder(25)
     trace.thread(1, 0, event(Event.GO_STATUS, 1, 1, 1, 2))
     _, [part] = columns(trace.generation().data, engine)
-    assert part.clock == (11, 1000, 1_700_000_000 * 10**9 + 5)
+    assert part.clock == (11 * 64, 1000, 1_700_000_000 * 10**9 + 5)
 
 
 def test_cpu_samples_are_columns(engine):

@@ -9,7 +9,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/exp/trace"
 )
@@ -30,7 +30,8 @@ type row struct {
 }
 
 type columns struct {
-	rows    []row
+	rows    [][]row
+	count   int
 	reasons map[string]int32
 	stacks  map[string]int32
 	byStack map[trace.Stack]int32
@@ -70,10 +71,14 @@ func (c *columns) add(e trace.Event) {
 		return
 	}
 	before, after := t.Goroutine()
-	reason, ok := c.reasons[t.Reason]
-	if !ok {
-		reason = int32(len(c.reasons))
-		c.reasons[t.Reason] = reason
+	reason := int32(0)
+	if t.Reason != "" {
+		known, ok := c.reasons[t.Reason]
+		if !ok {
+			known = int32(len(c.reasons))
+			c.reasons[t.Reason] = known
+		}
+		reason = known
 	}
 	start := int32(0)
 	stack := c.stack(e.Stack())
@@ -82,7 +87,13 @@ func (c *columns) add(e trace.Event) {
 	} else if stack == 0 {
 		stack = c.stack(t.Stack)
 	}
-	c.rows = append(c.rows, row{
+	last := len(c.rows) - 1
+	if last < 0 || len(c.rows[last]) == cap(c.rows[last]) {
+		c.rows = append(c.rows, make([]row, 0, 1<<16))
+		last++
+	}
+	c.count++
+	c.rows[last] = append(c.rows[last], row{
 		Goroutine: int64(t.Resource.Goroutine()), Actor: int64(e.Goroutine()),
 		Reason: reason, Stack: stack, StartStack: start,
 		Before: uint8(before), After: uint8(after), Time: int64(e.Time()),
@@ -124,7 +135,7 @@ func main() {
 	result["cpu_seconds"] = cpu() - used
 	result["wall_seconds"] = time.Since(wall).Seconds()
 	result["events"] = events
-	result["transitions"] = len(c.rows)
+	result["transitions"] = c.count
 	if !errors.Is(err, io.EOF) {
 		result["error"] = err.Error()
 	}
@@ -140,8 +151,9 @@ func dump(c *columns, rowsPath, tablesPath string) {
 		panic(err)
 	}
 	out := bufio.NewWriterSize(rows, 1<<20)
-	for _, r := range c.rows {
-		_ = binary.Write(out, binary.LittleEndian, r)
+	// The rows' own memory: fixed-size fields without gaps, little-endian wherever this runs.
+	for _, chunk := range c.rows {
+		_, _ = out.Write(unsafe.Slice((*byte)(unsafe.Pointer(&chunk[0])), len(chunk)*int(unsafe.Sizeof(row{}))))
 	}
 	_ = out.Flush()
 	_ = rows.Close()
