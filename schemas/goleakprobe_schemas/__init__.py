@@ -5,6 +5,7 @@ from __future__ import annotations
 from goleakprobe_schemas.assessments import (
     DualWindowFigures,
     GrowthFigures,
+    LifecycleFigures,
     SignatureAssessed,
     TargetAssessed,
 )
@@ -19,6 +20,15 @@ from goleakprobe_schemas.errors import (
 from goleakprobe_schemas.findings import Evidence, FindingState, Grade, LeakFound
 from goleakprobe_schemas.headers import Headers, cloud_event_headers, dead_letter_headers
 from goleakprobe_schemas.identity import DEFAULT_NAMESPACE, Service, Target, finding_key
+from goleakprobe_schemas.lifecycles import (
+    BlockedTraced,
+    CreationTraced,
+    CycleTraced,
+    FlowTraced,
+    LifecycleTraced,
+    MoveTraced,
+    WakerTraced,
+)
 from goleakprobe_schemas.runtimes import RuntimeSampled
 from goleakprobe_schemas.snapshots import (
     ScrapeCost,
@@ -31,6 +41,7 @@ from goleakprobe_schemas.statistics import ModelScore, StatisticsComputed
 from goleakprobe_schemas.topics import (
     ASSESSMENTS,
     FINDINGS,
+    LIFECYCLES,
     RUNTIMES,
     SNAPSHOTS,
     STACKS,
@@ -45,11 +56,15 @@ __all__ = [
     "ASSESSMENTS",
     "DEFAULT_NAMESPACE",
     "FINDINGS",
+    "LIFECYCLES",
     "RUNTIMES",
     "SNAPSHOTS",
     "STACKS",
     "STATISTICS",
     "TOPICS",
+    "BlockedTraced",
+    "CreationTraced",
+    "CycleTraced",
     "DualWindowFigures",
     "Event",
     "EventError",
@@ -57,13 +72,17 @@ __all__ = [
     "EventTooLargeError",
     "Evidence",
     "FindingState",
+    "FlowTraced",
     "Frame",
     "Grade",
     "GrowthFigures",
     "Headers",
     "IdentityError",
     "LeakFound",
+    "LifecycleFigures",
+    "LifecycleTraced",
     "ModelScore",
+    "MoveTraced",
     "RuntimeSampled",
     "SchemaError",
     "ScrapeCost",
@@ -77,6 +96,7 @@ __all__ = [
     "Target",
     "TargetAssessed",
     "Topic",
+    "WakerTraced",
     "cloud_event_headers",
     "dead_letter_headers",
     "decode",

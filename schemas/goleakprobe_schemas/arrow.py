@@ -43,6 +43,17 @@ _WINDOW = _columns(
     alarm=_FLAG,
 )
 
+_EVIDENCE = pa.list_(
+    pa.struct(
+        [
+            ("grade", _TEXT),
+            ("detector", _TEXT),
+            ("summary", _TEXT),
+            ("numbers", pa.map_(_TEXT, _REAL)),
+        ]
+    )
+)
+
 TABLES: dict[str, pa.Schema] = {
     # A row per group; a scrape without groups leaves one row whose signature is null.
     "snapshots": pa.schema(
@@ -116,6 +127,65 @@ TABLES: dict[str, pa.Schema] = {
             ),
         ]
     ),
+    # A row per creation site (null signature), and one per creation site and blocking site. A window
+    # without either leaves one row of nulls.
+    "lifecycles": pa.schema(
+        [
+            *_ORIGIN,
+            *_columns(event_id=_TEXT),
+            *_TARGET,
+            *_TIME,
+            *_columns(
+                window_seconds=_REAL,
+                total=_INT,
+                process_start_ns=_INT,
+                go_version=_CODE,
+                build_id=_CODE,
+                trace_events=_INT,
+                lost_bytes=_INT,
+                truncated=_FLAG,
+                wall_seconds=_REAL,
+                body_bytes=_INT,
+                decode_seconds=_REAL,
+                creation_site=_CODE,
+                start=_CODE,
+                created=_INT,
+                exited=_INT,
+                created_thirds=pa.list_(_INT),
+                exited_thirds=pa.list_(_INT),
+                alive=_INT,
+                blocked=_INT,
+                runnable_seconds=_REAL,
+                running_seconds=_REAL,
+                blocked_seconds=_REAL,
+                syscall_seconds=_REAL,
+                signature=_CODE,
+                wait=_CODE,
+                blocking_site=_CODE,
+                net_thirds=pa.list_(_INT),
+                net_per_second=_REAL,
+                completed=_INT,
+                completed_seconds=_REAL,
+                longest_seconds=_REAL,
+                last_wake_seconds_ago=_REAL,
+                open=_INT,
+                open_earlier=_INT,
+                open_born=_INT,
+                born_thirds=pa.list_(_INT),
+                open_seconds_median=_REAL,
+                open_seconds_max=_REAL,
+                never_woken=_INT,
+                waker_gone=_INT,
+                no_way_out=_INT,
+                wakers_alive=_INT,
+                goroutine_ids=pa.list_(_INT),
+                wakers=pa.list_(
+                    pa.struct([("site", _TEXT), ("start", _TEXT), ("count", _INT), ("alive", _INT)])
+                ),
+                evidence=_EVIDENCE,
+            ),
+        ]
+    ),
     # A row per signature, and one for the target's total with a null signature.
     "assessments": pa.schema(
         [
@@ -185,16 +255,7 @@ TABLES: dict[str, pa.Schema] = {
                 instances_total=_INT,
                 builds=pa.list_(_TEXT),
                 go_versions=pa.list_(_TEXT),
-                evidence=pa.list_(
-                    pa.struct(
-                        [
-                            ("grade", _TEXT),
-                            ("detector", _TEXT),
-                            ("summary", _TEXT),
-                            ("numbers", pa.map_(_TEXT, _REAL)),
-                        ]
-                    )
-                ),
+                evidence=_EVIDENCE,
                 clears_when=_TEXT,
             ),
         ]

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from goleakprobe_schemas.bounds import Count, Name, Seconds, Text, TimeNs
+
 __all__ = ["Evidence", "FindingState", "Grade", "LeakFound"]
 
 
@@ -38,8 +40,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One reason for a finding: a sentence for people and the numbers behind it."""
 
     grade: Grade
-    detector: str
-    summary: str
+    detector: Text
+    summary: Text
     numbers: dict[str, float] = {}
 
 
@@ -50,36 +52,36 @@ class LeakFound(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     the message it was computed from (topic-partition-offset) and the rule.
     """
 
-    id: str
-    namespace: str
-    service: str
-    signature: str
+    id: Name
+    namespace: Name
+    service: Name
+    signature: Text
     state: FindingState
     grade: Grade
     evidence: tuple[Evidence, ...]
-    time_ns: int
-    first_seen_ns: int
+    time_ns: TimeNs
+    first_seen_ns: TimeNs
     """When the first sample of the suspicious series was taken."""
-    fired_ns: int
+    fired_ns: TimeNs
     """When it first fired."""
-    resolved_ns: int | None = None
-    onset_ns: int | None = None
+    resolved_ns: TimeNs | None = None
+    onset_ns: TimeNs | None = None
     """Estimated start of the leak."""
-    count: int = 0
+    count: Count = 0
     """Goroutines over all affected instances."""
     growth_per_hour: float | None = None
     growth_per_hour_low: float | None = None
     growth_per_hour_high: float | None = None
-    oldest_seconds: float | None = None
-    wait: str = ""
-    blocking_site: str = ""
-    creation_site: str = ""
-    pattern: str = ""
-    instances: tuple[str, ...] = ()
+    oldest_seconds: Seconds | None = None
+    wait: Text = ""
+    blocking_site: Text = ""
+    creation_site: Text = ""
+    pattern: Text = ""
+    instances: tuple[Text, ...] = ()
     """Affected instances, most affected first, at most twenty."""
-    instances_affected: int = 0
-    instances_total: int = 0
-    builds: tuple[str, ...] = ()
-    go_versions: tuple[str, ...] = ()
-    clears_when: str = ""
+    instances_affected: Count = 0
+    instances_total: Count = 0
+    builds: tuple[Text, ...] = ()
+    go_versions: tuple[Text, ...] = ()
+    clears_when: Text = ""
     """What would resolve it."""

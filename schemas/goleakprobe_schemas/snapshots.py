@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from goleakprobe_schemas.bounds import Count, GoroutineId, Name, Seconds, Text, TimeNs
+
 __all__ = ["ScrapeCost", "SnapshotCollected", "SnapshotGroup", "SnapshotSource"]
 
 
@@ -22,40 +24,42 @@ class SnapshotSource(StrEnum):
     """``goroutineleak`` profile: goroutines the runtime proves can never run again."""
     LEAK_DELTA = "leakdelta"
     """``goroutineleak?seconds=N``: goroutines that leaked within N seconds."""
+    TRACE = "trace"
+    """``trace?seconds=N``: an execution trace. No snapshot has it; assessments of traces have."""
 
 
 class ScrapeCost(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What the scrape cost the target and us."""
 
-    wall_seconds: float = 0.0
-    body_bytes: int = 0
+    wall_seconds: Seconds = 0.0
+    body_bytes: Count = 0
     """Bytes as they came over the network."""
-    decoded_bytes: int = 0
+    decoded_bytes: Count = 0
     """Bytes after decompression."""
-    decode_seconds: float = 0.0
+    decode_seconds: Seconds = 0.0
     """Our CPU time for decoding and signing."""
 
 
 class SnapshotGroup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The goroutines of one process that share a signature and labels."""
 
-    signature: str
+    signature: Name
     """32 hex digits; survives rebuilds and Go upgrades."""
-    count: int
-    wait: str = ""
+    count: Count
+    wait: Text = ""
     """Wait kind in the runtime's words (``chan send``, ``select``, ``IO wait``...)."""
-    state: str = "waiting"
+    state: Text = "waiting"
     """``waiting``, ``runnable``, ``running`` or ``syscall``."""
-    blocking_site: str = ""
+    blocking_site: Text = ""
     """``function file:line`` of the frame that waits, in this build; an attribute, never a key."""
-    creation_site: str = ""
+    creation_site: Text = ""
     """``function file:line`` of the go statement where known, else of the root frame."""
-    wait_seconds_max: float | None = None
+    wait_seconds_max: Seconds | None = None
     """Longest wait the dump itself claims; rounded by the garbage collector, never the true age."""
-    labels_digest: str = ""
-    goroutine_ids: tuple[int, ...] = ()
+    labels_digest: Text = ""
+    goroutine_ids: tuple[GoroutineId, ...] = ()
     """Ids where the source gives them and they are few; ascending."""
-    leaked: int = 0
+    leaked: Count = 0
     """How many of ``count`` the runtime itself marks as leaked."""
 
 
@@ -67,22 +71,22 @@ class SnapshotCollected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only
     Snapshots of one target are published in time order; ``id`` is the same on every retry.
     """
 
-    id: str
-    namespace: str
-    service: str
-    instance: str
-    time_ns: int
+    id: Name
+    namespace: Name
+    service: Name
+    instance: Name
+    time_ns: TimeNs
     source: SnapshotSource
-    total: int
+    total: Count
     """Goroutines in the profile; the scraping request's own among them if the source shows it."""
     groups: tuple[SnapshotGroup, ...] = ()
-    process_start_ns: int | None = None
+    process_start_ns: TimeNs | None = None
     requests_total: float | None = None
     """The target's own request counter at the time of the scrape, where configuration names one."""
-    go_version: str = ""
-    build_id: str = ""
+    go_version: Text = ""
+    build_id: Text = ""
     truncated: bool = False
     """The body was cut; counts are lower bounds."""
     cost: ScrapeCost = ScrapeCost()
-    labels: dict[str, str] = {}
+    labels: dict[Text, Text] = {}
     """The target's own labels from service discovery, meta labels removed."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+from goleakprobe_schemas.bounds import Count, Name, Text, TimeNs
+
 __all__ = ["Frame", "StackObserved"]
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     """One frame of a stack, as the target named it; all of it is untrusted text."""
 
-    function: str
-    file: str = ""
-    line: int = 0
+    function: Text
+    file: Text = ""
+    line: Count = 0
 
 
 class StackObserved(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -21,12 +23,12 @@ class StackObserved(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     ``frames`` run from the leaf to the root. Published once per signature, build and collector.
     """
 
-    signature: str
+    signature: Name
     frames: tuple[Frame, ...]
-    wait: str = ""
-    blocking_site: str = ""
-    creation_site: str = ""
-    package: str = ""
+    wait: Text = ""
+    blocking_site: Text = ""
+    creation_site: Text = ""
+    package: Text = ""
     """Import path that owns the blocking code."""
-    first_seen_ns: int
-    build_id: str = ""
+    first_seen_ns: TimeNs
+    build_id: Text = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from goleakprobe_schemas.assessments import DualWindowFigures
+from goleakprobe_schemas.bounds import Count, Name, TimeNs
 
 __all__ = ["ModelScore", "StatisticsComputed"]
 
@@ -12,7 +13,7 @@ __all__ = ["ModelScore", "StatisticsComputed"]
 class ModelScore(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What the online model of the service says about the newest value."""
 
-    model: str
+    model: Name
     score: float
     threshold: float
     alarm: bool = False
@@ -24,14 +25,14 @@ class StatisticsComputed(msgspec.Struct, frozen=True, omit_defaults=True, kw_onl
     ``id`` names the assessment message it was computed from (topic-partition-offset).
     """
 
-    id: str
-    namespace: str
-    service: str
-    time_ns: int
-    goroutines: int
+    id: Name
+    namespace: Name
+    service: Name
+    time_ns: TimeNs
+    goroutines: Count
     """Newest totals of the live instances, added up."""
-    instances: int
+    instances: Count
     dual_window: DualWindowFigures
     model: ModelScore | None = None
-    suspects: int = 0
+    suspects: Count = 0
     """Signatures of the service that carry any evidence."""

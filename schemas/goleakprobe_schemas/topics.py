@@ -6,6 +6,7 @@ import msgspec
 
 from goleakprobe_schemas.assessments import TargetAssessed
 from goleakprobe_schemas.findings import LeakFound
+from goleakprobe_schemas.lifecycles import LifecycleTraced
 from goleakprobe_schemas.runtimes import RuntimeSampled
 from goleakprobe_schemas.snapshots import SnapshotCollected
 from goleakprobe_schemas.stacks import StackObserved
@@ -15,6 +16,7 @@ __all__ = [
     "ASSESSMENTS",
     "DEAD_LETTER_SUFFIX",
     "FINDINGS",
+    "LIFECYCLES",
     "RUNTIMES",
     "SNAPSHOTS",
     "STACKS",
@@ -29,6 +31,7 @@ Event = (
     SnapshotCollected
     | StackObserved
     | RuntimeSampled
+    | LifecycleTraced
     | TargetAssessed
     | StatisticsComputed
     | LeakFound
@@ -80,6 +83,13 @@ RUNTIMES = Topic(
     table="runtime",
     key="namespace/service/instance",
 )
+LIFECYCLES = Topic(
+    name="goroutine.lifecycle.traced.v1",
+    event=LifecycleTraced,
+    table="lifecycles",
+    key="namespace/service/instance",
+    message_limit_bytes=2 * _MIB,
+)
 ASSESSMENTS = Topic(
     name="goroutine.target.assessed.v1",
     event=TargetAssessed,
@@ -101,7 +111,7 @@ FINDINGS = Topic(
     cleanup="compact",
 )
 
-TOPICS = (SNAPSHOTS, STACKS, RUNTIMES, ASSESSMENTS, STATISTICS, FINDINGS)
+TOPICS = (SNAPSHOTS, STACKS, RUNTIMES, LIFECYCLES, ASSESSMENTS, STATISTICS, FINDINGS)
 
 _BY_NAME = {topic.name: topic for topic in TOPICS}
 

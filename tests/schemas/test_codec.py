@@ -95,3 +95,24 @@ def test_topic_names_follow_the_convention(topic: Topic) -> None:
     assert version.startswith("v")
     assert "_" not in topic.name
     assert topic.dead_letter == f"{topic.name}.dlq"
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        {"time_ns": -1},
+        {"time_ns": 2**63},
+        {"total": -3},
+        {"total": 10**30},
+        {"service": ""},
+        {"service": "s" * 513},
+        {"groups": [{"signature": "a" * 32, "count": -1}]},
+        {"groups": [{"signature": "a" * 32, "count": 1, "blocking_site": "x" * 20_000}]},
+        {"cost": {"wall_seconds": -0.5}},
+    ],
+    ids=str,
+)
+def test_an_absurd_value_is_no_event(absurd: dict[str, object]) -> None:
+    body = msgspec.json.decode(encode(SNAPSHOTS, a_snapshot())) | absurd
+    with pytest.raises(EventInvalidError):
+        decode(SNAPSHOTS, msgspec.json.encode(body))
