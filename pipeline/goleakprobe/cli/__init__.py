@@ -11,12 +11,14 @@ from typing import Annotated
 
 import typer
 
+from goleakprobe.cli.check import check
 from goleakprobe.cli.collect import collect
 from goleakprobe.cli.config import config_app
 from goleakprobe.cli.demo import demo
 from goleakprobe.cli.lake import lake_app
 from goleakprobe.cli.report import report_app
 from goleakprobe.cli.topics import topics_app
+from goleakprobe.cli.trace import trace
 from goleakprobe.cli.up import up
 from goleakprobe.cli.worker import worker
 
@@ -49,7 +51,7 @@ def _root(
     pass
 
 
-for _command in (demo, up, collect, worker):
+for _command in (demo, check, trace, up, collect, worker):
     app.command()(_command)
 for _name, _group in (
     ("report", report_app),
