@@ -26,6 +26,7 @@ _EXAMPLES: dict[str, object] = {
     "origin_offset": 7,
     "source": "debug0",
     "total": 12,
+    "window_seconds": 1.0,
     "goroutines": 12,
     "instances": 1,
     "state": "firing",

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
     from goleakprobe_schemas import SignatureAssessed
 
-__all__ = ["PROOF_SAMPLES", "STUCK_SECONDS", "judge", "strongest"]
+__all__ = ["PROOF_SAMPLES", "STUCK_SECONDS", "TRACE_DETECTORS", "judge", "strongest"]
 
 PROOF_SAMPLES = 2
 """Leak profiles that must agree: the profile is not monotonic, one may show a passing state."""
 
 STUCK_SECONDS = 600.0
 """Longer than a sender or a lock waiter ever has a benign reason to wait."""
+
+TRACE_DETECTORS = frozenset(
+    {"trace_growth", "trace_outlasting", "trace_wakers_gone", "trace_wait_cycle"}
+)
+"""Reasons that rest on execution traces, and that only a later trace takes back."""
 
 # An idle receiver, selector, condition or read may rest for ever with good reason. A sender or a
 # lock waiter stands in somebody's way: there is work it cannot finish.
@@ -41,8 +46,9 @@ _NEVER_IDLE = frozenset(
 
 def judge(signature: SignatureAssessed) -> tuple[Evidence, ...]:
     """The evidence that one assessment of one instance gives, strongest first; often none."""
-    reasons = (_proof(signature), _growth(signature), _stillness(signature))
-    return tuple(reason for reason in reasons if reason is not None)
+    counted = (_proof(signature), _growth(signature), _stillness(signature))
+    reasons = [reason for reason in counted if reason is not None]
+    return tuple(sorted([*reasons, *_lifecycles(signature)], key=lambda one: one.grade.rank))
 
 
 def strongest(evidence: Iterable[Evidence]) -> Grade | None:
@@ -86,6 +92,30 @@ def _growth(signature: SignatureAssessed) -> Evidence | None:
             "scale_seconds": growth.scale_seconds,
         },
     )
+
+
+def _lifecycles(signature: SignatureAssessed) -> list[Evidence]:
+    """What traces found, with how often they agreed and what that adds."""
+    figures = signature.lifecycle
+    if figures is None or not figures.evidence:
+        return []
+    agreed, numbers = "in one trace", {"windows": float(figures.windows)}
+    if figures.windows > 1:
+        agreed = f"in {figures.windows} traces of this process"
+        numbers |= {"same_ids": float(figures.same_ids)}
+        if figures.per_hour is not None:
+            numbers["per_hour"] = figures.per_hour
+    if figures.same_ids:
+        agreed += f", {figures.same_ids} goroutines seen again by id"
+    return [
+        Evidence(
+            grade=reason.grade,
+            detector=reason.detector,
+            summary=f"{reason.summary}; {agreed}",
+            numbers=reason.numbers | numbers,
+        )
+        for reason in figures.evidence
+    ]
 
 
 def _stillness(signature: SignatureAssessed) -> Evidence | None:

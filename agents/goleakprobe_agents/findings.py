@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from goleakprobe_agents.evidence import strongest
+from goleakprobe_agents.evidence import TRACE_DETECTORS, strongest
 from goleakprobe_schemas import Evidence, FindingState, Grade, LeakFound
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ class FindingPolicy(msgspec.Struct, frozen=True):
 
     fire_after_verdicts: int = 3
     """Consecutive assessments with evidence; proof needs none, it is two samples already."""
+    fire_after_windows: int = 2
+    """Traces of one process that must agree; each looks at growth in three thirds already."""
+    trace_ttl_seconds: float = 12 * 3600.0
+    """How long a trace's evidence stands without a later trace of the process."""
     clear_after_seconds: float = 600.0
     """Time without any evidence, on any instance, before a finding resolves."""
     instance_ttl_seconds: float = 900.0
@@ -56,6 +60,12 @@ class InstanceEvidence(msgspec.Struct):
     per_hour_low: float | None = None
     per_hour_high: float | None = None
     evidence: tuple[Evidence, ...] = ()
+    windows: int = 0
+    """Traces in a row that agree, as the latest one told."""
+    traced_ns: int = 0
+    """Event time of the latest trace with evidence; 0 where none stands."""
+    counted: bool = True
+    """Whether scrapes tell the count; else it is that of the latest trace."""
 
     def observe(self, signature: SignatureAssessed, evidence: tuple[Evidence, ...]) -> None:
         """Take in one more assessment of the same process.
@@ -63,6 +73,9 @@ class InstanceEvidence(msgspec.Struct):
         Evidence outlives its detector: a leak that stops growing still holds what it leaked.
         It is dropped when most of those goroutines are gone.
         """
+        if not self.counted:
+            # A trace counts the blocked goroutines of a place, a scrape those of a whole stack.
+            self.counted, self.peak = True, signature.count
         self.count = signature.count
         self.oldest_seconds = signature.oldest_seconds
         self.first_seen_ns = signature.first_seen_ns
@@ -75,6 +88,40 @@ class InstanceEvidence(msgspec.Struct):
         self.streak = 0
         if signature.count < self.peak * _HELD_SHARE or not self.peak:
             self.evidence, self.peak = (), 0
+            self.windows = self.traced_ns = 0
+
+    def observe_trace(
+        self, signature: SignatureAssessed, evidence: tuple[Evidence, ...], now_ns: int
+    ) -> None:
+        """Take in what a trace of the same process says; scrapes know the count better."""
+        figures = signature.lifecycle
+        if figures is None:
+            return
+        self.first_seen_ns = self.first_seen_ns or signature.first_seen_ns
+        if not self.counted:
+            self.count = signature.count
+            self.per_hour = self.per_hour if figures.per_hour is None else figures.per_hour
+        if evidence:
+            others = tuple(r for r in self.evidence if r.detector not in TRACE_DETECTORS)
+            self.evidence = _newest_of_each(others + evidence)
+            self.peak = max(self.peak, self.count)
+            self.windows, self.traced_ns = figures.windows, now_ns
+        elif not self.counted and self.count < self.peak * _HELD_SHARE:
+            self.forget_traces()
+
+    def forget_traces(self) -> None:
+        """A later trace does not show it any more, or there has been none for too long."""
+        self.evidence = tuple(r for r in self.evidence if r.detector not in TRACE_DETECTORS)
+        self.windows = self.traced_ns = 0
+
+    def unnamed(self, now_ns: int, policy: FindingPolicy) -> bool:
+        """A scrape of the same process does not name the signature: whether a trace still does."""
+        if not self.traced_ns or now_ns - self.traced_ns >= policy.trace_ttl_seconds * _NS:
+            return False
+        self.evidence = tuple(r for r in self.evidence if r.detector in TRACE_DETECTORS)
+        self.streak = 0
+        self.time_ns = max(self.time_ns, now_ns)
+        return bool(self.evidence)
 
     def _take_growth(self, signature: SignatureAssessed) -> None:
         growth = signature.growth
@@ -129,7 +176,10 @@ class FindingTracker(msgspec.Struct):
     ) -> FindingState | None:
         if grade is None:
             return None
-        persistent = max(one.streak for one in held) >= policy.fire_after_verdicts
+        persistent = any(
+            one.streak >= policy.fire_after_verdicts or one.windows >= policy.fire_after_windows
+            for one in held
+        )
         if grade is not Grade.PROVEN and not persistent:
             return None
         self.firing, self.grade, self.fired_ns = True, grade, now_ns

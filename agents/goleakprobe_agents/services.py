@@ -37,7 +37,8 @@ __all__ = ["ServiceStage"]
 
 _NS = 1_000_000_000
 _VERSION = 1
-_PROFILES = frozenset({SnapshotSource.LEAK, SnapshotSource.LEAK_DELTA})
+# Sources that count some goroutines only: what they do not name may well be there.
+_PARTIAL = frozenset({SnapshotSource.LEAK, SnapshotSource.LEAK_DELTA, SnapshotSource.TRACE})
 
 
 class _Instance(msgspec.Struct):
@@ -102,7 +103,7 @@ class ServiceStage:
         for place, record in round_:
             event = _assessment(record)
             state = self._service(_service_of(record).key)
-            if event.source not in _PROFILES:
+            if event.source not in _PARTIAL:
                 state.instances[event.instance] = _Instance(event.time_ns, event.total)
                 self._forget_gone_instances(state, event.time_ns)
                 counted.append((place, record, state))
@@ -172,15 +173,31 @@ class ServiceStage:
                     build_id=event.build_id,
                     go_version=event.go_version,
                     count=signature.count,
+                    counted=event.source is not SnapshotSource.TRACE,
                 )
                 tracker.instances[event.instance] = held
             held.time_ns = event.time_ns
-            held.observe(signature, evidence)
-        if event.source in _PROFILES:
-            return
+            if event.source is SnapshotSource.TRACE:
+                held.observe_trace(signature, evidence, event.time_ns)
+            else:
+                held.observe(signature, evidence)
         for name, tracker in state.trackers.items():
             if name not in named:
-                tracker.instances.pop(event.instance, None)
+                self._hear_nothing(tracker, event)
+
+    def _hear_nothing(self, tracker: FindingTracker, event: TargetAssessed) -> None:
+        """An assessment of an instance that does not name a tracker's signature."""
+        held = tracker.instances.get(event.instance)
+        if held is None:
+            return
+        if event.source is SnapshotSource.TRACE:
+            held.forget_traces()
+            if not held.counted:
+                del tracker.instances[event.instance]
+        elif event.source not in _PARTIAL:
+            same = held.process_start_ns == event.process_start_ns and not event.restarted
+            if not (same and held.unnamed(event.time_ns, self._policy)):
+                del tracker.instances[event.instance]
 
     def _findings(self, state: _Service, record: Record) -> Iterator[Output]:
         event = _assessment(record)

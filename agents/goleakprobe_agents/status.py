@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from goleakprobe_agents.workers import ROLES
+
 __all__ = [
     "PartitionStatus",
     "RoleState",
@@ -146,7 +148,7 @@ class WorkerStatus(msgspec.Struct, kw_only=True):
     def dead_letters(self) -> dict[str, int]:
         """Messages that were set aside, by topic."""
         told = Counter[str]()
-        for role in ("detect", "services", "land", "alert"):
+        for role in ROLES:
             told.update(self.count(role, "dead_letters"))
         return dict(told)
 

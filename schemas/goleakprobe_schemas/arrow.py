@@ -127,7 +127,7 @@ TABLES: dict[str, pa.Schema] = {
             ),
         ]
     ),
-    # A row per creation site (null signature), and one per creation site and blocking site. A window
+    # A row per creation site (null signature), and one per creation and blocking site. A window
     # without either leaves one row of nulls.
     "lifecycles": pa.schema(
         [

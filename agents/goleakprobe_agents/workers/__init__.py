@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROLES", "Role", "role_named", "wanted_roles"]
 
-ROLES = ("detect", "services", "land", "alert")
+ROLES = ("detect", "lifecycles", "services", "land", "alert")
 
 
 class Role(Protocol):
