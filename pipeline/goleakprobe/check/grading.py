@@ -26,7 +26,9 @@ _PROVABLE = frozenset(
 _NEVER_IDLE = frozenset({"chan send", "sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock"})
 _PROOFS = 2
 _GROWTH_SAMPLES = 4
-_GROWTH_RATIO = 1.2
+_GROWTH_SHARE = 0.2
+# Where most of the first have left, departures keep up: that is traffic, not a leak.
+_STAYED = 0.9
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,10 +91,10 @@ def _proof(history: SignatureHistory) -> list[Evidence]:
 
 def _growth(history: SignatureHistory, policy: Policy) -> list[Evidence]:
     counts = history.counts
-    if len(counts) < 2 or counts[-1] - counts[0] < max(policy.growth, counts[0] * 0.2):
+    if len(counts) < 2 or counts[-1] - counts[0] < max(policy.growth, counts[0] * _GROWTH_SHARE):
         return []
     steady = len(counts) >= _GROWTH_SAMPLES and list(counts) == sorted(counts)
-    stayed = not history.lasting_ids or len(history.lasting_ids) >= 0.9 * counts[0]
+    stayed = history.stayed is None or history.stayed >= _STAYED
     numbers = {"first": float(counts[0]), "last": float(counts[-1]), "samples": float(len(counts))}
     if steady and stayed:
         said = f"rose from {counts[0]} to {counts[-1]} over {len(counts)} samples, never falling"
@@ -136,13 +138,14 @@ def _lasting(history: SignatureHistory) -> list[Evidence]:
     lasting = len(history.lasting_ids)
     if not lasting or wait_class(history.group.wait) not in _PROVABLE:
         return []
-    age = "" if history.oldest_seconds is None else f", {history.oldest_seconds:.1f} s apart"
+    age = history.oldest_seconds
+    since = "" if age is None else f", seen here for {age:.1f} s"
     return [
         Evidence(
             grade=Grade.ANOMALOUS,
             detector="lasting",
-            summary=f"the same {_goroutines(lasting)} blocked here in the first and the last of "
-            f"{history.with_ids} dumps{age}; that cannot tell a long wait from an endless one",
+            summary=f"the same {_goroutines(lasting)} blocked here in the last two of "
+            f"{history.with_ids} dumps{since}; that cannot tell a long wait from an endless one",
             numbers={"lasting": float(lasting)},
         )
     ]

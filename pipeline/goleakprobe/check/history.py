@@ -30,7 +30,9 @@ class SignatureHistory(msgspec.Struct, frozen=True, kw_only=True):
     with_ids: int = 0
     """How many profiles name goroutines one by one."""
     lasting_ids: tuple[int, ...] = ()
-    """Goroutines blocked here in the first and in the last profile that names them."""
+    """Goroutines blocked here in both of the last two profiles that name them."""
+    stayed: float | None = None
+    """Share of the goroutines of the first such profile that are still here in the last."""
     oldest_seconds: float | None = None
     """How long a goroutine of the last profile has been seen here, by our own clock."""
     ids: tuple[int, ...] = ()
@@ -90,7 +92,7 @@ def _history(
 ) -> SignatureHistory:
     key = group.signature
     ids = [blocked.get(key, set()) for _, blocked in dumps]
-    lasting = ids[0] & ids[-1] if len(ids) > 1 else set()
+    lasting = ids[-2] & ids[-1] if len(ids) > 1 else set()
     listed = [leak[key] for leak in leaks if key in leak]
     return SignatureHistory(
         group=group,
@@ -99,6 +101,7 @@ def _history(
         labels=_shared_labels(key, whole),
         with_ids=len(dumps),
         lasting_ids=tuple(sorted(lasting)),
+        stayed=len(ids[0] & ids[-1]) / len(ids[0]) if len(ids) > 1 and ids[0] else None,
         oldest_seconds=_oldest(dumps, ids),
         ids=tuple(sorted(ids[-1])) if ids else (),
         leak_profiles=len(leaks),

@@ -41,7 +41,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     change: str = ""
     """``new``, ``growing``, ``steady``, ``shrinking``, ``gone``; empty for a single profile."""
     lasting: int = 0
-    """Goroutines that were here in the first and in the last dump."""
+    """Goroutines that were here in both of the last two dumps."""
     growth_per_hour: float | None = None
     oldest_seconds: float | None = None
     """Longest time one goroutine was seen here, by our own clock."""
