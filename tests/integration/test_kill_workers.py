@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from goleakprobe_agents.launch import RunningStream
-from goleakprobe_schemas import FINDINGS, SNAPSHOTS
+from goleakprobe_schemas import FINDINGS, SNAPSHOTS, TOPICS
 from stream_harness import (
     Feed,
     assert_exact,
@@ -141,7 +141,7 @@ def test_two_workers_share_and_the_one_left_takes_over(
             for key, snapshot in fleet[half:]:
                 feed.send(SNAPSHOTS, key, snapshot)
             feed.flush()
-            partitions = broker_settings.partitions * 6
+            partitions = broker_settings.partitions * len(TOPICS)
             waited(
                 lambda: len(two.status().next_offsets("land")) == partitions,
                 "the other to own everything",
