@@ -17,13 +17,14 @@ import numpy as np
 
 from goleakprobe_agents.detection.protocol import Verdicts
 from goleakprobe_agents.detection.rising_floor import RisingFloor, RisingFloorParameters
+from goleakprobe_agents.detection.verdict import AGED_RULES, COUNT_RULES, TOTAL_RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["EvidenceEngine", "EvidenceParameters"]
 
-_LONG_SCALES = (60.0, 180.0, 600.0)
+_LONG_SCALES = (90.0, 240.0, 720.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,12 @@ class EvidenceEngine:
 
     def __init__(self, parameters: EvidenceParameters | None = None) -> None:
         self.parameters = parameters = parameters or EvidenceParameters()
+        rules = COUNT_RULES if parameters.stack else TOTAL_RULES
         self._counts = RisingFloor(
-            RisingFloorParameters(stack=parameters.stack, with_rate=parameters.with_rate)
+            RisingFloorParameters(with_rate=parameters.with_rate, rules=rules)
         )
         self._aged = RisingFloor(
-            RisingFloorParameters(scales_seconds=_LONG_SCALES, with_rate=False)
+            RisingFloorParameters(scales_seconds=_LONG_SCALES, with_rate=False, rules=AGED_RULES)
         )
 
     @property

@@ -1,8 +1,8 @@
 """The rising floor: whether the least number of goroutines per bucket of time keeps going up.
 
 Traffic moves the ceiling of a count, a leak lifts its floor. The bank keeps the minima of buckets
-at several time scales, 24 buckets each: 10 s, 1, 3 and 10 minutes, so four minutes to four hours
-of memory. When a bucket closes, its scale's floors are described (`trend`) and judged (`verdict`);
+at several time scales, 24 buckets each: 10 s, 1.5, 4 and 12 minutes, so four minutes to nearly five
+hours of memory. When a bucket closes, its scale's floors are described (`trend`) and judged (`verdict`);
 a row's score is that of the scale that shows a leak best.
 
 Buckets are aligned to the epoch of the times given, a bucket is judged by the first sample after
@@ -16,15 +16,15 @@ the floor collapses) empties the scales and remembers what the incarnation befor
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
 from goleakprobe_agents.detection.row_store import Field, RowStore
-from goleakprobe_agents.detection.trend import describe
-from goleakprobe_agents.detection.verdict import JudgingRules, judge
+from goleakprobe_agents.detection.trend import Trend, describe
+from goleakprobe_agents.detection.verdict import COUNT_RULES, JudgingRules, judge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +33,8 @@ __all__ = ["RisingFloor", "RisingFloorParameters"]
 
 BUCKETS = 24
 _CHUNK_ROWS = 1024
+_MEMORY_SECONDS = 3600.0
+"""For about how long arrivals and departures are remembered."""
 _SAME_START_NS = 2 * SECOND_NS
 _NO_BUCKET = -(2**40)
 """A bucket number before every time that samples may have."""
@@ -46,21 +48,22 @@ _FIGURES = (
     "elapsed_seconds",
     "late",
 )
+_STILL_FAST = 0.7
+"""A fast rise stays one until the score of the shortest scale is below this."""
+_SCORE, _GROWTH, _ELAPSED, _LATE = (
+    _FIGURES.index(name) for name in ("score", "growth", "elapsed_seconds", "late")
+)
+_NO_RISE = np.array([0.0] + [math.nan] * (len(_FIGURES) - 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class RisingFloorParameters:
-    """Time scales and what the series are.
+    """Time scales, channels, and the rules to judge by (see `verdict` for the sets there are)."""
 
-    ``stack`` says that rows are single signatures, which may be judged sooner than totals: whole
-    families of benign growth (pools, caches) hide in a total, but show their own stacks.
-    """
-
-    scales_seconds: tuple[float, ...] = (10.0, 60.0, 180.0, 600.0)
-    stack: bool = True
+    scales_seconds: tuple[float, ...] = (10.0, 90.0, 240.0, 720.0)
     with_rate: bool = True
     """Whether to keep the request rate beside the floors; without it a row is a third smaller."""
-    rules: JudgingRules = field(default_factory=JudgingRules)
+    rules: JudgingRules = COUNT_RULES
 
     def __post_init__(self) -> None:
         if not self.scales_seconds or not all(1 <= s <= 86_400 for s in self.scales_seconds):
@@ -104,11 +107,14 @@ class RisingFloor:
                 Field("rate_sum", "<f4", (scales,)),
                 Field("rate_count", "<f4", (scales,)),
                 Field("figures", "<f4", (scales, len(_FIGURES)), math.nan),
+                Field("fast", "?"),
                 Field("judged_ns", "<i8", (scales,)),
                 Field("floor", "<f4", (), math.nan),
-                Field("peak", "<f4"),
-                Field("peak_rate", "<f4", (), math.nan),
-                Field("returned", "<f4"),
+                Field("newest", "<f4", (), math.nan),
+                Field("risen", "<f4"),
+                Field("fallen", "<f4"),
+                Field("carried_seconds", "<f4"),
+                Field("carried_growth", "<f4"),
                 Field("incarnations", "<f4"),
                 Field("previous_growth", "<f4", (), math.nan),
             ],
@@ -170,8 +176,9 @@ class RisingFloor:
         if starts is None:
             return
         known = store["start_ns"][rows]
-        moved = (known > 0) & (starts > 0) & (np.abs(starts - known) > _SAME_START_NS)
-        store["start_ns"][rows] = np.where((starts > 0) & (moved | (known <= 0)), starts, known)
+        other = (known != 0) & (np.abs(starts - known) > _SAME_START_NS)
+        moved = (starts != 0) & (other | (starts > store["newest_ns"][rows])) & ~first
+        store["start_ns"][rows] = np.where((starts != 0) & (moved | (known == 0)), starts, known)
         self._renew(rows[moved], fresh.times_ns[moved])
 
     def _renew(self, rows: NDArray[np.int64], now_ns: NDArray[np.int64]) -> None:
@@ -179,17 +186,49 @@ class RisingFloor:
         store = self._store
         if not len(rows):
             return
-        growth = store["figures"][rows, :, _FIGURES.index("growth")]
+        self._carry(rows)
+        growth = store["figures"][rows, :, _GROWTH]
         store["previous_growth"][rows] = np.nanmax(
             np.concatenate([growth, np.zeros((len(rows), 1), np.float32)], axis=1), axis=1
         )
         store["incarnations"][rows] += 1
         store["begun_ns"][rows] = now_ns
         blanks = {field.name: field.blank for field in store.fields}
-        for name in ("bucket", "floors", "rates", "least", "rate_sum", "rate_count", "figures"):
+        for name in (
+            "bucket",
+            "floors",
+            "rates",
+            "least",
+            "rate_sum",
+            "rate_count",
+            "figures",
+            "fast",
+        ):
             store[name][rows] = blanks[name]
-        store["peak"][rows] = 0
-        store["peak_rate"][rows] = math.nan
+        store["newest"][rows] = math.nan
+
+    def _carry(self, rows: NDArray[np.int64]) -> None:
+        """Remember how long and how far the incarnation that ends now rose, if it did to its end.
+
+        The scale that saw most of it speaks for it. An incarnation that did not rise wipes out
+        what the ones before had.
+        """
+        store = self._store
+        figures = np.nan_to_num(store["figures"][rows])
+        rising = (figures[:, :, _LATE] > 0.35) & (figures[:, :, _SCORE] > 0.2)
+        elapsed = np.where(rising, figures[:, :, _ELAPSED], 0)
+        best = elapsed.argmax(axis=1)
+        each = np.arange(len(rows))
+        longest = elapsed[each, best]
+        grown = np.where(longest > 0, figures[each, best, _GROWTH], 0)
+        for name, gain in (("carried_seconds", longest), ("carried_growth", grown)):
+            store[name][rows] = np.where(longest > 0, store[name][rows] + gain, 0)
+
+    def _age(self, rows: NDArray[np.int64], now: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Seconds since the process started, or since the row did where that is not known."""
+        start, begun = self._store["start_ns"][rows], self._store["begun_ns"][rows]
+        since = np.where(start != 0, np.minimum(start, begun), begun)
+        return np.asarray((now - since) / SECOND_NS, dtype=np.float64)
 
     def _close(self, fresh: Samples) -> None:
         """Push finished buckets into their rings and judge those scales anew."""
@@ -236,17 +275,30 @@ class RisingFloor:
             ring = store["rates"][rows, scale]
             rates = np.take_along_axis(ring, order, axis=1).astype(np.float64)
         store["floor"][rows] = floors[:, -1]
-        trend = describe(floors, rates)
+        store["figures"][rows, scale] = _NO_RISE
+        store["judged_ns"][rows, scale] = now
+        rise = _may_rise(floors, rates)
+        telling = np.flatnonzero(rise)
+        if scale == 0:
+            store["fast"][rows[~rise]] = False
+        if not len(telling):
+            return
+        rows, now, floors = rows[telling], now[telling], floors[telling]
+        trend = describe(floors, None if rates is None else rates[telling])
         seconds = self.parameters.scales_seconds[scale]
         score = judge(
             trend,
             self.parameters.rules,
             seconds=seconds,
-            process_seconds=(now - store["begun_ns"][rows]) / SECOND_NS,
-            returned=store["returned"][rows].astype(np.float64),
-            stack=self.parameters.stack,
+            age_seconds=self._age(rows, now),
+            carried_growth=store["carried_growth"][rows].astype(np.float64),
+            carried_seconds=store["carried_seconds"][rows].astype(np.float64),
+            calm=self._calm(rows, scale, trend),
+            churn=np.maximum(store["fallen"][rows] - 1.0, 0) / np.maximum(store["risen"][rows], 1),
         )
         hours = 3600.0 / seconds
+        if scale == 0:
+            self._hold_fast(rows, score)
         columns = [
             score,
             trend.slope * hours,
@@ -258,15 +310,45 @@ class RisingFloor:
             trend.late,
         ]
         store["figures"][rows, scale] = np.stack(columns, axis=1)
-        store["judged_ns"][rows, scale] = now
+
+    def _hold_fast(self, rows: NDArray[np.int64], score: NDArray[np.float64]) -> None:
+        """A rise that was new when it alarmed stays one while it goes on."""
+        with np.errstate(invalid="ignore"):
+            still = self._store["fast"][rows] & (score >= _STILL_FAST)
+            self._store["fast"][rows] = still | (score >= 1.0)
+
+    def _calm(self, rows: NDArray[np.int64], scale: int, trend: Trend) -> NDArray[np.bool_]:
+        """Whether the rise that the shortest scale shows is a new one.
+
+        Known if the start of the process is (a young process is watched from its beginning), if
+        the floors of five to twelve minutes ago are about the level it rises from, or if it was new
+        when it first alarmed.
+        """
+        store = self._store
+        calm = np.asarray((store["start_ns"][rows] != 0) | store["fast"][rows], dtype=np.bool_)
+        if scale > 0 or len(self._widths_ns) < 2:
+            return calm
+        open_bucket = store["newest_ns"][rows] // self._widths_ns[1]
+        back = (open_bucket[:, None] - np.arange(3, 9)) % BUCKETS
+        before = np.take_along_axis(store["floors"][rows, 1], back, axis=1).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            least = np.fmin.reduce(before, axis=1)
+            flat = trend.level - least <= 0.3 * np.maximum(trend.growth, 0)
+            flat &= ~np.isnan(before[:, 3:]).all(axis=1)
+        return calm | np.asarray(flat, dtype=np.bool_)
 
     def _take(self, fresh: Samples, rate: NDArray[np.float64]) -> None:
         """Put the samples into their open buckets."""
         store, rows = self._store, fresh.rows
+        passed = np.minimum(fresh.times_ns - store["newest_ns"][rows], 10**15) / SECOND_NS
+        kept = (1.0 / (1.0 + passed / _MEMORY_SECONDS)).astype(np.float32)
         store["newest_ns"][rows] = fresh.times_ns
-        store["least"][rows] = np.minimum(
-            store["least"][rows], fresh.values.astype(np.float32)[:, None]
-        )
+        counts = fresh.values.astype(np.float32)
+        store["least"][rows] = np.minimum(store["least"][rows], counts[:, None])
+        move = np.nan_to_num(counts - store["newest"][rows])
+        store["risen"][rows] = store["risen"][rows] * kept + np.maximum(move, 0)
+        store["fallen"][rows] = store["fallen"][rows] * kept + np.maximum(-move, 0)
+        store["newest"][rows] = counts
         known = ~np.isnan(rate) & self.parameters.with_rate
         store["rate_sum"][rows[known]] += rate.astype(np.float32)[known, None]
         store["rate_count"][rows[known]] += 1
@@ -295,3 +377,17 @@ class RisingFloor:
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
+
+
+def _may_rise(floors: NDArray[np.float64], rates: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+    """Rows worth a closer look: the newest floors lie above an early one, or traffic has fallen."""
+    half = floors.shape[1] // 2
+    early = np.fmin.reduce(floors[:, :half], axis=1)
+    first = np.fmin(early, np.fmin.reduce(floors, axis=1))
+    newest = np.fmax.reduce(floors[:, -3:], axis=1)
+    with np.errstate(invalid="ignore"):
+        risen = newest - np.where(np.isnan(early), first, early) >= np.maximum(3.0, 0.03 * first)
+        if rates is None:
+            return np.asarray(risen, dtype=np.bool_)
+        fallen = np.fmin.reduce(rates[:, -3:], axis=1) < 0.9 * np.fmax.reduce(rates, axis=1)
+    return np.asarray(risen | fallen, dtype=np.bool_)

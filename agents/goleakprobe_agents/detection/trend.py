@@ -43,6 +43,17 @@ class Trend:
     """Deepest fall within the rise, over the growth."""
     spread: NDArray[np.float64]
     """Over how many equal steps the growth might be spread: 1 for a single step."""
+    span: NDArray[np.float64]
+    """From a tenth to eight tenths of the growth."""
+    centre: NDArray[np.float64]
+    """When the average goroutine came, as a share of the elapsed: 0.5 for a line, less for a
+    rise that slows down, 0 for a step."""
+    noise: NDArray[np.float64]
+    """Standard deviation of a bucket as its neighbours tell, leaving out the largest steps."""
+    risen: NDArray[np.float64]
+    """All rises within the rise, added up."""
+    fallen: NDArray[np.float64]
+    """All falls within the rise, added up."""
 
 
 def describe(floors: NDArray[np.float64], rates: NDArray[np.float64] | None = None) -> Trend:
@@ -164,6 +175,7 @@ def _shape(
     smooth = _smooth(floors)
     width = smooth.shape[1]
     columns = np.arange(width)
+    rows = np.arange(len(smooth))
     first = np.argmax(weight, axis=1)
     half = first + (width - first) // 2
     level = np.where(columns <= half[:, None], smooth, np.inf).min(axis=1)
@@ -179,11 +191,14 @@ def _shape(
     total = steps.sum(axis=1)
     fall = np.where(rising, record - smooth, 0.0).max(axis=1)
     third = np.maximum((elapsed / 3).astype(np.int64), 2)
-    rows = np.arange(len(smooth))
     before = smooth[rows, np.maximum(width - 1 - third, 0)]
     before2 = smooth[rows, np.maximum(width - 2 - third, 0)]
     recent = end - (before + before2) / 2
     late = _divide(recent / (third - 0.5), _divide(growth, np.maximum(elapsed, 1.0)))
+    origin = smooth[rows, begun]
+    area = np.where(rising, smooth - origin[:, None], 0.0).sum(axis=1) / (elapsed + 1.0)
+    most = np.argmax(rising & (record >= (level + 0.8 * growth)[:, None]), axis=1)
+    moves = np.where(rising[:, 1:], np.diff(smooth, axis=1), 0.0)
     return Trend(
         buckets=count,
         slope=slope,
@@ -194,4 +209,17 @@ def _shape(
         late=late,
         drawdown=np.where(growth > 0, _divide(fall, growth), 9.0),
         spread=_divide(total * total, (steps * steps).sum(axis=1)),
+        span=np.maximum(most - begun, 0).astype(np.float64),
+        centre=1.0 - _divide(area, smooth[:, -1] - origin),
+        noise=_noise(floors, weight),
+        risen=np.maximum(moves, 0.0).sum(axis=1),
+        fallen=np.maximum(-moves, 0.0).sum(axis=1),
     )
+
+
+def _noise(floors: NDArray[np.float64], weight: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """From the mean absolute difference of neighbours without the four largest."""
+    both = weight[:, 1:] & weight[:, :-1]
+    steps = np.sort(np.where(both, np.abs(np.diff(floors, axis=1)), 0.0), axis=1)[:, :-4]
+    mean = steps.sum(axis=1) / np.maximum(both.sum(axis=1) - 4, 1)
+    return np.asarray(np.maximum(mean * 1.2533 / np.sqrt(2.0), 0.5), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Labelled goroutine-count series, and how well detectors tell them apart."""

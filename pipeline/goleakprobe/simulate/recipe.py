@@ -1,0 +1,81 @@
+"""Which series to make: families, how many of each, and the seeds they are drawn from.
+
+Families are held apart: those of the ``tune`` split may be looked at while rules and parameters
+are chosen, those of ``report`` only when figures are taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from goleakprobe.simulate.series import Clock, SimulatedSeries
+from goleakprobe.simulate.stacks import BENIGN_STACKS, LEAKING_STACKS, simulate_stacks
+from goleakprobe.simulate.totals import BENIGN_TOTALS, LEAKING_TOTALS, simulate_totals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["FAMILIES", "Kind", "Split", "families_of", "simulate"]
+
+Kind = Literal["total", "stack"]
+Split = Literal["tune", "report", "all"]
+
+FAMILIES: dict[Kind, dict[str, bool]] = {
+    "total": {name: name in LEAKING_TOTALS for name in (*BENIGN_TOTALS, *LEAKING_TOTALS)},
+    "stack": {name: name in LEAKING_STACKS for name in (*BENIGN_STACKS, *LEAKING_STACKS)},
+}
+"""All families and whether they leak."""
+
+_TUNING: dict[Kind, frozenset[str]] = {
+    "total": frozenset(
+        {"steady", "autocorrelated", "diurnal", "deploys", "pool_warmup", "stalls", "promotion",
+         "slow", "staircase", "sawtooth", "hidden_in_diurnal", "error_path"}
+    ),
+    "stack": frozenset(
+        {"in_flight", "workers", "pool", "streams", "stalls", "cron_jobs",
+         "slow", "torrent", "mixed", "sawtooth", "staircase"}
+    ),
+}  # fmt: skip
+_BATCH = 250
+
+
+def families_of(kind: Kind, split: Split) -> list[str]:
+    """Names of the families of a split, benign ones first."""
+    names = FAMILIES[kind]
+    if split == "all":
+        return list(names)
+    return [name for name in names if (name in _TUNING[kind]) == (split == "tune")]
+
+
+def simulate(
+    count: int,
+    *,
+    kind: Kind,
+    split: Split = "all",
+    seed: int = 0,
+    hours: float = 4.0,
+    step_seconds: float = 15.0,
+    family: str | None = None,
+) -> Iterator[SimulatedSeries]:
+    """About ``count`` series in batches of one family: half benign, half leaking, alike otherwise.
+
+    The same arguments give the same series. ValueError for an unknown family.
+    """
+    if family is not None and family not in FAMILIES[kind]:
+        raise ValueError(
+            f"{family!r} is no family of {kind}s; there are {', '.join(FAMILIES[kind])}"
+        )
+    clock = Clock(round(hours * 3600 / step_seconds), step_seconds)
+    make = simulate_totals if kind == "total" else simulate_stacks
+    names = families_of(kind, split) if family is None else [family]
+    for leaking in (False, True):
+        group = [name for name in names if FAMILIES[kind][name] == leaking]
+        for position, name in enumerate(group):
+            share = count if family else count // 2
+            left = share // len(group) + (position < share % len(group))
+            index = list(FAMILIES[kind]).index(name)
+            for batch in range(0, left, _BATCH):
+                rng = np.random.default_rng([seed, kind == "stack", index, batch])
+                yield make(name, min(_BATCH, left - batch), clock, rng)
