@@ -1,0 +1,60 @@
+"""Starts a local cluster and keeps it until Ctrl-C; prints what to put in the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from goleakprobe_agents.admin import apply_topics
+from goleakprobe_agents.errors import StreamError
+from local_kafka.cluster import KafkaCluster
+from local_kafka.errors import LocalKafkaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until told to stop; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local_kafka",
+        description="Apache Kafka on this machine, without containers, for trying out.",
+        epilog="example: python -m local_kafka --nodes 3 --security sasl_ssl --folder /tmp/kafka",
+    )
+    parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--security", choices=("plaintext", "sasl_ssl"), default="plaintext")
+    parser.add_argument(
+        "--folder", type=Path, help="for logs, keys and passwords (default: a new one in /tmp)"
+    )
+    parser.add_argument("--heap-mb", type=int, default=384, help="Java heap of each node")
+    given = parser.parse_args(arguments)
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="goleakprobe-kafka-"))
+    # SIGTERM ends it in order too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"starting {given.nodes} node(s); logs in {folder}", file=sys.stderr)
+    try:
+        with KafkaCluster(
+            folder.resolve(), given.nodes, security=given.security, heap_mb=given.heap_mb
+        ) as cluster:
+            apply_topics(cluster.settings())
+            print(msgspec.yaml.encode({"broker": cluster.settings()}).decode(), flush=True)
+            print("data ends with this process; Ctrl-C stops it", file=sys.stderr)
+            signal.pause()
+    except (LocalKafkaError, StreamError) as error:
+        print(error, file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
