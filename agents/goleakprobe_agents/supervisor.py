@@ -69,6 +69,7 @@ class _Child:
         self.role = role
         self._silence_seconds = silence_seconds
         self.told = SupervisedRole()
+        self.has_worked = False
         self._arguments = ["--role", role, "--settings", str(settings_path)]
         self._arguments += ["--status", str(status_folder)]
         self._status_path = role_status_path(status_folder, role)
@@ -131,6 +132,7 @@ class _Child:
         assert self._process is not None
         last = self._status()
         if last is not None:
+            self.has_worked = self.has_worked or last.assigned_ns > 0
             for kind, of in last.counts.items():
                 total = Counter(self.told.counts.get(kind, {}))
                 total.update(of)
@@ -196,8 +198,9 @@ class Supervisor:
     def _take_news(self, child: _Child, news: str) -> None:
         child.told.last_exit = news
         _log.warning("worker_ended", role=child.role, how=news)
-        if news == f"exit {EXIT_CONFIG}":
-            # It would end the same way for ever; its log says what to change.
+        if news == f"exit {EXIT_CONFIG}" and not child.has_worked:
+            # It would end the same way for ever; its log says what to change. One that has worked
+            # with these settings meets a broker that is not itself yet, and is started again.
             self._status.reason = f"the {child.role} worker cannot start with these settings"
             self._exit_code = _USAGE
             self._stopping = True

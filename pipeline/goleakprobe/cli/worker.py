@@ -25,6 +25,7 @@ class WorkerRole(StrEnum):
 
     ALL = "all"
     DETECT = "detect"
+    LIFECYCLES = "lifecycles"
     SERVICES = "services"
     LAND = "land"
     ALERT = "alert"

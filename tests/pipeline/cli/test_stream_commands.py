@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 
 from goleakprobe.cli.lake import lake_app
 from goleakprobe.cli.topics import topics_app
-from goleakprobe.cli.worker import worker
+from goleakprobe.cli.worker import WorkerRole, worker
 from goleakprobe_agents.broker import EmbeddedBroker
 from goleakprobe_agents.landing import Landed, LocalLake, file_name, table_rows
 from goleakprobe_agents.landing.files import Footer
 from goleakprobe_agents.status import default_status_folder, read_status
+from goleakprobe_agents.workers import ROLES
 from goleakprobe_schemas import RUNTIMES, TOPICS
 from stream_harness import waited
 from stream_messages import a_sample
@@ -121,6 +122,10 @@ def test_an_absent_lake_is_a_usage_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(lake_app, ["verify", "--lake", str(tmp_path / "nowhere")])
     assert result.exit_code == 2
     assert "nowhere" in result.output
+
+
+def test_every_role_can_be_asked_for() -> None:
+    assert {role.value for role in WorkerRole} == {"all", *ROLES}
 
 
 _PROGRAM = "import typer; from goleakprobe.cli.worker import worker; typer.run(worker)"
