@@ -61,7 +61,7 @@ class Places:
         self._bare: dict[bytes, Place] = {}
         self._misses = 0
 
-    def at(self, body: bytes) -> tuple[Place, int | None]:
+    def find(self, body: bytes) -> tuple[Place, int | None]:
         """The place that a body shows, and the id of the goroutine's creator.
 
         Raises IrregularError for text that is no stack, BodyTooLargeError for too many stacks.

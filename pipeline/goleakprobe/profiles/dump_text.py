@@ -61,11 +61,13 @@ class _Reader:
 
     def read(self, data: bytes, first: re.Match[bytes]) -> None:
         """Take in every record from the one with the header ``first`` on."""
-        take, left = self._take, self._limits.goroutines
+        find, count = self._places.find, self._count
+        left = self._limits.goroutines
         number, form = first.groups()
         start = first.end()
         for match in _NEXT.finditer(data, start):
-            take(number, form, data[start : match.start()])
+            place, creator = find(data[start : match.start()])
+            count(number, form, place, creator)
             number, form = match.groups()
             start = match.end()
             left -= 1
@@ -73,16 +75,6 @@ class _Reader:
                 self._truncated = True
                 return
         self._last(number, form, data, start)
-
-    def _take(self, number: bytes, form: bytes, body: bytes) -> None:
-        """Count one record: two lookups if its texts are known as they stand."""
-        place, creator = self._places.at(body)
-        tally = place.tallies.get(form) or self._tally(place, form)
-        tally.count += 1
-        if self._keep:
-            self._numbers.append(number)
-            self._tally_of.append(tally)
-            self._creators.append(creator)
 
     def _last(self, number: bytes, form: bytes, data: bytes, start: int) -> None:
         """Take in the last record, unless it was cut; a cut leaves the rest as it is."""
@@ -103,7 +95,16 @@ class _Reader:
         self._truncated |= len(data) == RUNTIME_CUT_BYTES or ends_early(data[start:end])
         # A stack that lost its root would sign as another one.
         if not self._truncated or not self._tallies:
-            self._take(number, form, data[start:end])
+            place, creator = self._places.find(data[start:end])
+            self._count(number, form, place, creator)
+
+    def _count(self, number: bytes, form: bytes, place: Place, creator: int | None) -> None:
+        tally = place.tallies.get(form) or self._tally(place, form)
+        tally.count += 1
+        if self._keep:
+            self._numbers.append(number)
+            self._tally_of.append(tally)
+            self._creators.append(creator)
 
     def _tally(self, place: Place, form: bytes) -> Tally:
         header = self._forms.get(form)
