@@ -6,6 +6,7 @@ total. Only signatures with something against them travel on.
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -78,7 +79,9 @@ class _Target(msgspec.Struct):
 class _State(msgspec.Struct):
     version: int
     targets: dict[str, _Target]
+    totals: RowAllocator
     rows: RowAllocator
+    total_bank: bytes
     bank: bytes
 
 
@@ -89,8 +92,10 @@ class _Counted(msgspec.Struct):
     record: Record
     target: _Target
     restarted: bool
+    total_place: int = 0
+    """Its place in the round's update of totals."""
     first: int = 0
-    """Where its rows begin in the round's arrays: the total, then every known signature."""
+    """Where its signatures begin in the round's update of signatures."""
     names: list[str] = []
 
 
@@ -106,7 +111,9 @@ class AssessingStage:
     def __init__(self, settings: DetectionSettings) -> None:
         self._settings = settings
         self._targets: dict[str, _Target] = {}
+        self._totals = RowAllocator()
         self._rows = RowAllocator()
+        self._total_bank = SeriesBank(settings, totals=True)
         self._bank = SeriesBank(settings)
 
     def apply(self, records: Sequence[Record]) -> list[Output]:
@@ -118,7 +125,14 @@ class AssessingStage:
 
     def dump(self) -> bytes:
         """The whole state as MessagePack."""
-        state = _State(_VERSION, self._targets, self._rows, self._bank.dump())
+        state = _State(
+            _VERSION,
+            self._targets,
+            self._totals,
+            self._rows,
+            self._total_bank.dump(),
+            self._bank.dump(),
+        )
         return msgspec.msgpack.encode(state)
 
     def load(self, state: bytes) -> None:
@@ -129,9 +143,11 @@ class AssessingStage:
             raise ValueError(f"not an assessing stage's state: {error}") from error
         if loaded.version != _VERSION:
             raise ValueError(f"assessing stage state of version {loaded.version}, not {_VERSION}")
-        bank = SeriesBank(self._settings)
+        total_bank, bank = SeriesBank(self._settings, totals=True), SeriesBank(self._settings)
+        total_bank.load(loaded.total_bank)
         bank.load(loaded.bank)
-        self._targets, self._rows, self._bank = loaded.targets, loaded.rows, bank
+        self._targets, self._totals, self._rows = loaded.targets, loaded.totals, loaded.rows
+        self._total_bank, self._bank = total_bank, bank
 
     def _apply_round(self, round_: list[tuple[int, Record]], answers: list[Output | None]) -> None:
         counted: list[_Counted] = []
@@ -146,14 +162,15 @@ class AssessingStage:
                     counted.append(one)
         if not counted:
             return
-        verdicts = self._update(counted)
+        totals = self._update_totals(counted)
+        verdicts = self._update_signatures(counted)
         for one in counted:
-            answers[one.place] = self._assess(one, verdicts)
+            answers[one.place] = self._assess(one, totals, verdicts)
 
     def _target(self, key: str) -> _Target:
         target = self._targets.get(key)
         if target is None:
-            target = self._targets[key] = _Target(row=self._rows.take())
+            target = self._targets[key] = _Target(row=self._totals.take())
         return target
 
     def _take_leak_profile(self, record: Record, target: _Target) -> Output | None:
@@ -239,7 +256,7 @@ class AssessingStage:
 
     def _start_afresh(self, target: _Target) -> None:
         self._release([known.row for known in target.signatures.values()])
-        self._bank.reset([target.row])
+        self._total_bank.reset([target.row])
         target.signatures = {}
         target.time_ns = target.profile_ns = 0
         target.requests_total = target.request_rate = None
@@ -249,32 +266,40 @@ class AssessingStage:
             self._bank.reset(rows)
             self._rows.release(rows)
 
-    def _update(self, counted: list[_Counted]) -> SeriesVerdicts:
+    def _update_totals(self, counted: list[_Counted]) -> SeriesVerdicts:
+        for place, one in enumerate(counted):
+            one.total_place = place
+        targets = [one.target for one in counted]
+        self._total_bank.resize(self._totals.size)
+        return self._total_bank.update(
+            [target.row for target in targets],
+            [target.time_ns for target in targets],
+            [_snapshot(one.record).total for one in counted],
+            [target.process_start_ns or 0 for target in targets],
+            [nan if target.request_rate is None else target.request_rate for target in targets],
+        )
+
+    def _update_signatures(self, counted: list[_Counted]) -> SeriesVerdicts:
         rows: list[int] = []
         times: list[int] = []
         values: list[int] = []
         starts: list[int] = []
-        rates: list[float] = []
         for one in counted:
             target = one.target
             one.first, one.names = len(rows), list(target.signatures)
-            rows.append(target.row)
-            values.append(_snapshot(one.record).total)
             for known in target.signatures.values():
                 rows.append(known.row)
                 values.append(known.count)
             added = len(rows) - one.first
             times.extend([target.time_ns] * added)
             starts.extend([target.process_start_ns or 0] * added)
-            rate = float("nan") if target.request_rate is None else target.request_rate
-            rates.extend([rate] * added)
         self._bank.resize(self._rows.size)
-        return self._bank.update(rows, times, values, starts, rates)
+        return self._bank.update(rows, times, values, starts)
 
-    def _assess(self, one: _Counted, verdicts: SeriesVerdicts) -> Output:
+    def _assess(self, one: _Counted, totals: SeriesVerdicts, verdicts: SeriesVerdicts) -> Output:
         target, now_ns = one.target, one.target.time_ns
         assessed: list[SignatureAssessed] = []
-        for place, name in enumerate(one.names, start=one.first + 1):
+        for place, name in enumerate(one.names, start=one.first):
             known = target.signatures[name]
             if known.count and (verdicts.rising(place) or _long_stuck(known, now_ns)):
                 known.suspicious = True
@@ -287,8 +312,8 @@ class AssessingStage:
             target,
             assessed,
             restarted=one.restarted,
-            dual_window=verdicts.dual_window(one.first),
-            growth=verdicts.growth(one.first),
+            dual_window=totals.dual_window(one.total_place),
+            growth=totals.growth(one.total_place),
         )
 
     def _figures(

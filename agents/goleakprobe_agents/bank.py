@@ -1,4 +1,8 @@
-"""The detectors of stage one, side by side over the same rows."""
+"""The detectors of stage one, side by side over the same rows.
+
+Rows are of two kinds, which are judged by different rules: the total of a target, whose growth
+may be excused by its request rate, and one signature of it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import msgspec
 import numpy as np
 
 from goleakprobe_agents.detection.dual_window import DualWindow, DualWindowParameters
-from goleakprobe_agents.detection.rising_floor import RisingFloor
+from goleakprobe_agents.detection.evidence_engine import EvidenceEngine, EvidenceParameters
 from goleakprobe_schemas import DualWindowFigures, GrowthFigures
 
 if TYPE_CHECKING:
@@ -61,7 +65,7 @@ class SeriesVerdicts:
         self._floors = floors
 
     def rising(self, place: int) -> bool:
-        """Whether the floor's verdict alone is worth following from now on."""
+        """Whether the evidence engine sees a leak."""
         return bool(self._floors.alarm[place])
 
     def bursting(self, place: int) -> bool:
@@ -94,14 +98,19 @@ class SeriesVerdicts:
 
 
 class SeriesBank:
-    """A dual-window threshold and a rising floor for every row.
+    """A dual-window threshold and the evidence engine for every row.
 
-    Rows grow in doubling steps, so adding series one at a time stays cheap.
+    Rows grow in doubling steps, so adding series one at a time stays cheap. ``totals`` says that
+    the rows are totals of targets, else they are signatures.
     """
 
-    def __init__(self, settings: DetectionSettings) -> None:
+    def __init__(self, settings: DetectionSettings, *, totals: bool = False) -> None:
         self._windows = DualWindow(dual_window_parameters(settings))
-        self._floors = RisingFloor()
+        # Ages are known only where dumps with ids are taken, which is rare: growth is judged by
+        # counts, and ids are evidence of their own.
+        self._floors = EvidenceEngine(
+            EvidenceParameters.for_totals() if totals else EvidenceParameters(with_aged=False)
+        )
         self._rows = 0
 
     def resize(self, rows: int) -> None:
@@ -123,7 +132,7 @@ class SeriesBank:
         times_ns: Sequence[int],
         values: Sequence[float],
         process_starts_ns: Sequence[int],
-        rates: Sequence[float],
+        rates: Sequence[float] | None = None,
     ) -> SeriesVerdicts:
         """One sample for each of these rows; a rate of NaN and a start of 0 are not known."""
         at = np.array(rows, dtype=np.int64)
@@ -135,7 +144,7 @@ class SeriesBank:
                 at,
                 times,
                 counts,
-                rate=np.array(rates, dtype=np.float64),
+                rate=None if rates is None else np.array(rates, dtype=np.float64),
                 process_start_ns=np.array(process_starts_ns, dtype=np.int64),
             ),
         )

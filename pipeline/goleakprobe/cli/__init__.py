@@ -15,8 +15,10 @@ from goleakprobe.cli.check import check
 from goleakprobe.cli.collect import collect
 from goleakprobe.cli.config import config_app
 from goleakprobe.cli.demo import demo
+from goleakprobe.cli.detect import detect_app
 from goleakprobe.cli.lake import lake_app
 from goleakprobe.cli.report import report_app
+from goleakprobe.cli.simulate import simulate
 from goleakprobe.cli.topics import topics_app
 from goleakprobe.cli.trace import trace
 from goleakprobe.cli.up import up
@@ -51,10 +53,11 @@ def _root(
     pass
 
 
-for _command in (demo, check, trace, up, collect, worker):
+for _command in (demo, check, trace, up, collect, worker, simulate):
     app.command()(_command)
 for _name, _group in (
     ("report", report_app),
+    ("detect", detect_app),
     ("lake", lake_app),
     ("topics", topics_app),
     ("config", config_app),
