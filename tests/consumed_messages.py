@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from goleakprobe_agents.connection import client_options
 from goleakprobe_schemas import TOPICS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def consume(settings: BrokerSettings, expected: Mapping[str, int]) -> dict[str, 
     from kafka import KafkaConsumer, TopicPartition
 
     consumer = KafkaConsumer(
-        bootstrap_servers=list(settings.bootstrap_servers),
+        **client_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

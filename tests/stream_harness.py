@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from goleakprobe.lake.verify import Verification, verify_lake
 from goleakprobe_agents.assessing import AssessingStage
+from goleakprobe_agents.connection import client_options
 from goleakprobe_agents.intake import decode_message
 from goleakprobe_agents.origins import OriginMarks, origin_of
 from goleakprobe_agents.services import ServiceStage
@@ -67,7 +68,7 @@ class Feed:
         from kafka import KafkaProducer
 
         self._producer = KafkaProducer(
-            bootstrap_servers=list(broker.bootstrap_servers),
+            **client_options(broker),
             enable_idempotence=True,
             compression_type="lz4",
             linger_ms=5,
@@ -155,7 +156,7 @@ def read_logs(broker: BrokerSettings, names: Sequence[str]) -> dict[str, Log]:
     from kafka import KafkaConsumer, TopicPartition
 
     consumer = KafkaConsumer(
-        bootstrap_servers=list(broker.bootstrap_servers),
+        **client_options(broker),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

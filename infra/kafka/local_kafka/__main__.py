@@ -13,8 +13,10 @@ import msgspec
 
 from goleakprobe_agents.admin import apply_topics
 from goleakprobe_agents.errors import StreamError
+from local_kafka.class_archive import ensure_class_archive
 from local_kafka.cluster import KafkaCluster
 from local_kafka.errors import LocalKafkaError
+from local_kafka.jars import kafka_jars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--folder", type=Path, help="for logs, keys and passwords (default: a new one in /tmp)"
     )
     parser.add_argument("--heap-mb", type=int, default=384, help="Java heap of each node")
+    parser.add_argument(
+        "--prepare", action="store_true", help="only fetch what is needed, then end"
+    )
     given = parser.parse_args(arguments)
+    try:
+        return _prepare() if given.prepare else _run(given)
+    except (LocalKafkaError, StreamError) as error:
+        print(error, file=sys.stderr)
+        return 3
+
+
+def _prepare() -> int:
+    print(f"Kafka's jars are in {kafka_jars()}")
+    ensure_class_archive()
+    return 0
+
+
+def _run(given: argparse.Namespace) -> int:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="goleakprobe-kafka-"))
     # SIGTERM ends it in order too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -48,9 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(msgspec.yaml.encode({"broker": cluster.settings()}).decode(), flush=True)
             print("data ends with this process; Ctrl-C stops it", file=sys.stderr)
             signal.pause()
-    except (LocalKafkaError, StreamError) as error:
-        print(error, file=sys.stderr)
-        return 3
     except KeyboardInterrupt:
         pass
     return 0
