@@ -201,6 +201,7 @@ def job(
         "scrape_interval": Duration(10),
         "leak_profile_interval": Duration(0),
         "debug2_interval": Duration(0),
+        "trace_interval": Duration(0),
         **settings,
     }
     return ScrapeConfig(

@@ -254,13 +254,14 @@ def _left(ids: Iterable[int], here: _Here) -> set[int]:
     told = {one.goroutine: one for flow in here.flows for one in flow.blocked}
     whole = all(len(flow.blocked) >= flow.open for flow in here.flows)
     oldest = [one.goroutine for one in told.values() if one.earlier]
-    reach = max(oldest, default=-1)
+    one_list = sum(flow.open_earlier > 0 for flow in here.flows) == 1
+    reach = max(oldest, default=-1) if one_list else -1
     left = set()
     for name in ids:
         if name in told:
             if not told[name].earlier:
                 left.add(name)
-        elif whole or (len(here.flows) == 1 and name < reach):
+        elif whole or name < reach:
             left.add(name)
     return left
 

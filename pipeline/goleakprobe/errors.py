@@ -109,9 +109,9 @@ class BodyTooLargeError(ScrapeError):
 
     outcome = "too_large"
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, setting: str = "body_size_limit") -> None:
         super().__init__(
-            f"the answer is larger than {limit_bytes} bytes; raise body_size_limit if it is genuine"
+            f"the answer is larger than {limit_bytes} bytes; raise {setting} if it is genuine"
         )
 
 

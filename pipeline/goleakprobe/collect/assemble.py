@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 __all__ = [
     "OVERFLOW_SIGNATURE",
     "ProcessIdentity",
+    "event_id",
     "merged_groups",
     "runtime_event",
     "snapshot_event",
+    "stack_event",
     "stack_events",
 ]
 
@@ -75,7 +77,7 @@ def snapshot_event(
     one last group with ``OVERFLOW_SIGNATURE``, so the counts still add up to the total.
     """
     event = SnapshotCollected(
-        id=_event_id(target, time_ns, profile.source),
+        id=event_id(target, time_ns, profile.source),
         namespace=target.identity.namespace,
         service=target.identity.service,
         instance=target.identity.instance,
@@ -113,32 +115,53 @@ def merged_groups(profile: Profile) -> list[SnapshotGroup]:
 def stack_events(groups: Iterable[Group], *, build_id: str, time_ns: int) -> list[Output]:
     """The example stack of each signature among the groups."""
     by_signature = {group.signature: group for group in groups}
-    return [_stack_event(group, build_id, time_ns) for group in by_signature.values()]
+    return [
+        stack_event(
+            group.signature,
+            group.frames,
+            wait=group.wait,
+            blocking_site=group.blocking_site,
+            creation_site=group.creation_site,
+            build_id=build_id,
+            time_ns=time_ns,
+        )
+        for group in by_signature.values()
+    ]
 
 
-def _stack_event(group: Group, build_id: str, time_ns: int) -> Output:
-    frames = tuple(
+def stack_event(
+    signature: str,
+    frames: Sequence[Frame],
+    *,
+    wait: str,
+    blocking_site: str,
+    creation_site: str,
+    build_id: str,
+    time_ns: int,
+) -> Output:
+    """One example stack, leaf first, of a signature."""
+    shown = tuple(
         Frame(
             clean_text(frame.function, _MAX_NAME_CHARS),
             clean_text(frame.file, _MAX_NAME_CHARS),
             frame.line,
         )
-        for frame in group.frames[:_MAX_FRAMES]
+        for frame in frames[:_MAX_FRAMES]
     )
     event = StackObserved(
-        signature=group.signature,
-        frames=frames,
-        wait=clean_text(group.wait, _MAX_WAIT_CHARS),
-        blocking_site=clean_text(group.blocking_site, _MAX_SITE_CHARS),
-        creation_site=clean_text(group.creation_site, _MAX_SITE_CHARS),
+        signature=signature,
+        frames=shown,
+        wait=clean_text(wait, _MAX_WAIT_CHARS),
+        blocking_site=clean_text(blocking_site, _MAX_SITE_CHARS),
+        creation_site=clean_text(creation_site, _MAX_SITE_CHARS),
         package=clean_text(
-            package_of(group.blocking_site.partition(" ")[0][:_MAX_NAME_CHARS]), _MAX_NAME_CHARS
+            package_of(blocking_site.partition(" ")[0][:_MAX_NAME_CHARS]), _MAX_NAME_CHARS
         ),
         first_seen_ns=time_ns,
         build_id=clean_text(build_id, _MAX_NAME_CHARS),
     )
-    event_id = _digest("stack", group.signature, event.build_id, str(time_ns))
-    return Output(STACKS, group.signature, event_id, event, time_ns)
+    identity = _digest("stack", signature, event.build_id, str(time_ns))
+    return Output(STACKS, signature, identity, event, time_ns)
 
 
 def runtime_event(
@@ -151,7 +174,7 @@ def runtime_event(
 ) -> Output:
     """The runtime figures of one visit; ``goroutines`` stands in where the page has no count."""
     event = RuntimeSampled(
-        id=_event_id(target, time_ns, "runtime"),
+        id=event_id(target, time_ns, "runtime"),
         namespace=target.identity.namespace,
         service=target.identity.service,
         instance=target.identity.instance,
@@ -227,7 +250,8 @@ def _labels_digest(labels: Iterable[tuple[str, str]]) -> str:
     return _digest(*(part for pair in pairs for part in pair))[:16]
 
 
-def _event_id(target: ScrapeTarget, time_ns: int, what: str) -> str:
+def event_id(target: ScrapeTarget, time_ns: int, what: str) -> str:
+    """The id of a target's event, the same whenever it is made again."""
     return _digest(target.key, str(time_ns), what)
 
 

@@ -41,6 +41,8 @@ class Capabilities:
         self.goroutine_form = SnapshotSource.DEBUG0
         """The routine form: debug=0, or debug=1 where only text is to be had."""
         self._text_tried = False
+        self.traces = Offer.UNKNOWN
+        """Execution traces of a version that can be read."""
 
     @property
     def process_start_ns(self) -> int | None:

@@ -100,6 +100,14 @@ class Collector:
         running[0].request_dump()
         return True
 
+    def request_trace(self, target_key: str) -> bool:
+        """Take an execution trace at a target's next visit; False for an unknown target."""
+        running = self._running.get(target_key)
+        if running is None:
+            return False
+        running[0].request_trace()
+        return True
+
     async def run(self, stop: asyncio.Event) -> None:
         """Collect until ``stop`` is set; all tasks have ended on return."""
         with ThreadPoolExecutor(_DECODING_THREADS, thread_name_prefix="goleakprobe-decode") as pool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from goleakprobe.errors import ScrapeError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from goleakprobe.collect.status import CollectorStatus
 
 __all__ = ["CollectorMetrics"]
@@ -71,6 +77,27 @@ class CollectorMetrics:
             "Size of the events given to the broker and not acknowledged.",
             registry=self.registry,
         )
+
+    @contextmanager
+    def counted(self, source: str) -> Iterator[None]:
+        """Count one scrape by how it ends."""
+        outcome = "internal"
+        try:
+            yield
+            outcome = "ok"
+        except ScrapeError as error:
+            outcome = error.outcome
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            self.scrapes.labels(source, outcome).inc()
+
+    def measured(self, source: str, *, wall_seconds: float, received_bytes: int) -> None:
+        """Note what a whole answer took."""
+        self.scrape_seconds.labels(source).observe(wall_seconds)
+        self.received_bytes.inc(received_bytes)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format, gauges as they are now."""

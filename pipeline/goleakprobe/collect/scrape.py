@@ -26,9 +26,11 @@ from goleakprobe.errors import (
 from goleakprobe_agents.connection import read_secret, tls_context
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from goleakprobe.config.scraping import ScrapeConfig
 
-__all__ = ["Answer", "Scraper"]
+__all__ = ["Answer", "Scraper", "Streamed"]
 
 _CHUNK_BYTES = 64 * 1024
 _MAX_REDIRECTS = 5
@@ -54,6 +56,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     received_bytes: int
     """Bytes as they came over the network."""
+    wall_seconds: float
+
+
+class Streamed(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole answer with status 200 whose body went elsewhere."""
+
+    received_bytes: int
     wall_seconds: float
 
 
@@ -111,12 +120,38 @@ class Scraper:
 
     async def get(self, url: str, *, timeout_seconds: float | None = None) -> Answer:
         """Fetch a URL within the job's timeout and size limit; a ScrapeError says why not."""
-        timeout = timeout_seconds or self._job.timeout_seconds
         received = _Received(self._job.body_size_limit)
         started = time.perf_counter()
+        content_type = await self._fetch(url, received, timeout_seconds)
+        return Answer(
+            body=received.body(),
+            content_type=content_type,
+            received_bytes=received.received_bytes,
+            wall_seconds=time.perf_counter() - started,
+        )
+
+    async def stream(
+        self, url: str, take: Callable[[bytes], None], *, limit_bytes: int, timeout_seconds: float
+    ) -> Streamed:
+        """Fetch an execution trace and hand its bytes on, uncompressed, as they come.
+
+        Raises a ScrapeError, or whatever ``take`` raises, which ends the connection; what was
+        handed on before stays good.
+        """
+        received = _Received(limit_bytes, "trace_size_limit", take)
+        started = time.perf_counter()
+        await self._fetch(url, received, timeout_seconds)
+        received.end()
+        return Streamed(
+            received_bytes=received.received_bytes, wall_seconds=time.perf_counter() - started
+        )
+
+    async def _fetch(self, url: str, received: _Received, timeout_seconds: float | None) -> str:
+        """Receive an answer within a time; gives its content type."""
+        timeout = timeout_seconds or self._job.timeout_seconds
         try:
             async with asyncio.timeout(timeout):
-                content_type = await self._receive(url, received)
+                return await self._receive(url, received)
         except TimeoutError as error:
             raise ScrapeTimeoutError(timeout, received.received_bytes) from error
         except aiohttp.TooManyRedirects as error:
@@ -129,12 +164,6 @@ class Scraper:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = clean_text(str(error), 300) or type(error).__name__
             raise UnreachableError(f"no answer: {reason}") from error
-        return Answer(
-            body=received.body(),
-            content_type=content_type,
-            received_bytes=received.received_bytes,
-            wall_seconds=time.perf_counter() - started,
-        )
 
     async def _receive(self, url: str, received: _Received) -> str:
         assert self._session is not None
@@ -169,11 +198,21 @@ class Scraper:
 
 
 class _Received:
-    """A body as it arrives; BodyTooLargeError as soon as it is over the limit, inflated or not."""
+    """A body as it arrives; BodyTooLargeError as soon as it is over the limit, inflated or not.
 
-    def __init__(self, limit_bytes: int) -> None:
+    It is kept, or else every part is given to ``take``.
+    """
+
+    def __init__(
+        self,
+        limit_bytes: int,
+        limited_by: str = "body_size_limit",
+        take: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._limit = limit_bytes
+        self._limited_by = limited_by
         self._parts: list[bytes] = []
+        self._take = take or self._parts.append
         self._size = 0
         self._inflate: zlib._Decompress | None = None
         self.received_bytes = 0
@@ -194,14 +233,17 @@ class _Received:
                 chunk = self._inflate.decompress(chunk, self._limit - self._size + 1)
             except zlib.error as error:
                 raise ContentEncodingError(f"the answer's gzip is damaged: {error}") from error
-        self._parts.append(chunk)
+        self._take(chunk)
         self._size += len(chunk)
         if self._size > self._limit:
-            raise BodyTooLargeError(self._limit)
+            raise BodyTooLargeError(self._limit, self._limited_by)
 
-    def body(self) -> bytes:
+    def end(self) -> None:
         if self._inflate is not None and not self._inflate.eof:
             raise ContentEncodingError("the answer's gzip ends early")
+
+    def body(self) -> bytes:
+        self.end()
         return b"".join(self._parts)
 
 

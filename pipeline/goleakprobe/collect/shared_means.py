@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Self
 from weakref import WeakValueDictionary
 
 from goleakprobe.collect.stack_ledger import StackLedger
+from goleakprobe_schemas import StackObserved
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
     from goleakprobe.collect.metrics import CollectorMetrics
     from goleakprobe.collect.publish import Publisher
     from goleakprobe.config.scraping import CollectSettings
+    from goleakprobe_agents.stage import Output
 
 __all__ = ["SharedMeans", "Slot"]
 
@@ -56,12 +59,24 @@ class SharedMeans:
         self.metrics = metrics
         self.max_groups = settings.max_groups_per_snapshot
         self.stacks = StackLedger()
+        self.traces = asyncio.Semaphore(settings.max_concurrent_traces)
+        """To be entered for a trace; who finds it taken tries again at the next visit."""
         self._slots = asyncio.Semaphore(settings.max_concurrent_scrapes)
         self._heavy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def slot(self) -> Slot:
         """A slot to enter before scraping and to leave once the events left for the broker."""
         return Slot(self._slots)
+
+    async def publish(self, outputs: Sequence[Output], accepted: Callable[[], None]) -> None:
+        """Publish; the stacks of what could not be published count as not published."""
+        try:
+            await self.publisher.publish(outputs, accepted=accepted)
+        except BaseException:
+            for output in outputs:
+                if isinstance(output.event, StackObserved):
+                    self.stacks.strike(output.event.signature, output.event.build_id)
+            raise
 
     def heavy(self, base_url: str) -> asyncio.Lock:
         """The lock that keeps two heavy scrapes of one process apart, under whatever names."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,13 +24,14 @@ from goleakprobe.collect.capabilities import (
 )
 from goleakprobe.collect.decoding import Scraped, decode_answer
 from goleakprobe.collect.metrics_page import ProcessFigures, read_metrics_page
+from goleakprobe.collect.target_traces import TargetTraces
 from goleakprobe.collect.targets import spread
 from goleakprobe.collect.untrusted import clean_text
 from goleakprobe.errors import HttpStatusError, NotAProfileError, ScrapeError
-from goleakprobe_schemas import SnapshotCollected, SnapshotSource, StackObserved
+from goleakprobe_schemas import SnapshotCollected, SnapshotSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from goleakprobe.collect.scrape import Answer, Scraper
     from goleakprobe.collect.shared_means import SharedMeans
@@ -77,6 +77,7 @@ class TargetVisits:
         self._status = status
         self._capabilities = Capabilities()
         self._budget = ScrapeBudget(job, spread=spread(target.key), now=time.monotonic())
+        self._traces = TargetTraces(target, job, scraper=scraper, shared=shared)
 
     @property
     def interval_seconds(self) -> float:
@@ -86,6 +87,10 @@ class TargetVisits:
     def request_dump(self) -> None:
         """Take a dump with goroutine ids in the next visit, whatever it costs."""
         self._budget.request_dump()
+
+    def request_trace(self) -> None:
+        """Take an execution trace in the next visit that has room, whatever it costs."""
+        self._traces.request()
 
     async def visit(self) -> None:
         """Return once the events of a routine scrape, and of a heavy one if due, are delivered.
@@ -107,11 +112,13 @@ class TargetVisits:
                     time_ns=scraped.time_ns,
                 )
             )
-            await self._publish(outputs, slot.release)
+            await self._shared.publish(outputs, slot.release)
         total = scraped.profile.total
         source = self._budget.heavy_due(time.monotonic(), total, self._capabilities)
         if source is not None:
             await self._heavy(source, total)
+        else:
+            await self._traces.take_if_due(total, self._capabilities, self._process())
 
     async def _routine(self) -> Scraped:
         form = self._capabilities.goroutine_form
@@ -141,13 +148,13 @@ class TargetVisits:
                 return
             if source is SnapshotSource.LEAK:
                 self._budget.leaks_reported(scraped.profile.total, time.monotonic())
-            await self._publish(await self._outputs(scraped, None), slot.release)
+            await self._shared.publish(await self._outputs(scraped, None), slot.release)
 
     async def _scrape(self, source: SnapshotSource) -> Scraped:
         profile, query = _REQUESTS[source]
-        with self._counted(source):
+        with self._shared.metrics.counted(source):
             answer = await self._scraper.profile(self.target.profile_url(profile, query))
-            self._measure(source, answer)
+            self._measured(source, answer)
             decode = partial(
                 decode_answer,
                 answer,
@@ -162,9 +169,9 @@ class TargetVisits:
         if not self.target.metrics_path or capabilities.metrics_page is Offer.ABSENT:
             return ProcessFigures()
         try:
-            with self._counted("metrics"):
+            with self._shared.metrics.counted("metrics"):
                 answer = await self._scraper.get(self.target.metrics_url)
-                self._measure("metrics", answer)
+                self._measured("metrics", answer)
         except ScrapeError as error:
             if isinstance(error, HttpStatusError) and error.status == 404:
                 capabilities.metrics_page = Offer.ABSENT
@@ -184,6 +191,7 @@ class TargetVisits:
         )
         if restarted:
             self._budget.process_restarted()
+            self._traces.process_restarted()
             _log.info("target_restarted", target=self.target.key)
         self._status.goroutines = profile.total
         self._status.go_version = self._capabilities.go_version
@@ -193,7 +201,7 @@ class TargetVisits:
         if self._job.leak_profile_interval > 0 and capabilities.leak_profile is Offer.UNKNOWN:
             url = self.target.profile_url("goroutineleak", LEAK_PROFILE_PROBE)
             try:
-                with self._counted("probe"):
+                with self._shared.metrics.counted("probe"):
                     capabilities.leak_profile = leak_profile_offer(await self._scraper.status(url))
             except ScrapeError:
                 return
@@ -225,15 +233,6 @@ class TargetVisits:
         stacks = partial(stack_events, fresh, build_id=process.build_id, time_ns=scraped.time_ns)
         return [snapshot, *(await self._in_thread(stacks) if fresh else ())]
 
-    async def _publish(self, outputs: list[Output], accepted: Callable[[], None]) -> None:
-        try:
-            await self._shared.publisher.publish(outputs, accepted=accepted)
-        except BaseException:
-            for output in outputs:
-                if isinstance(output.event, StackObserved):
-                    self._shared.stacks.strike(output.event.signature, output.event.build_id)
-            raise
-
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._shared.threads, work)
 
@@ -243,22 +242,7 @@ class TargetVisits:
             start_ns=known.process_start_ns, go_version=known.go_version, build_id=known.build_id
         )
 
-    def _measure(self, source: str, answer: Answer) -> None:
-        metrics = self._shared.metrics
-        metrics.scrape_seconds.labels(source).observe(answer.wall_seconds)
-        metrics.received_bytes.inc(answer.received_bytes)
-
-    @contextmanager
-    def _counted(self, source: str) -> Iterator[None]:
-        outcome = "internal"
-        try:
-            yield
-            outcome = "ok"
-        except ScrapeError as error:
-            outcome = error.outcome
-            raise
-        except asyncio.CancelledError:
-            outcome = "cancelled"
-            raise
-        finally:
-            self._shared.metrics.scrapes.labels(source, outcome).inc()
+    def _measured(self, source: str, answer: Answer) -> None:
+        self._shared.metrics.measured(
+            source, wall_seconds=answer.wall_seconds, received_bytes=answer.received_bytes
+        )

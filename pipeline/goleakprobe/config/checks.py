@@ -40,6 +40,7 @@ def contradictions(config: Config) -> Iterator[Objection]:
             f"collect.{name}"
             for name in (
                 "max_concurrent_scrapes",
+                "max_concurrent_traces",
                 "max_in_flight_messages",
                 "max_in_flight_bytes",
                 "max_groups_per_snapshot",
@@ -88,6 +89,9 @@ def _job(config: Config, job: ScrapeConfig, key: str) -> Iterator[Objection]:
         "scrape_interval",
         "body_size_limit",
         "leak_profile_min_interval",
+        "trace_min_interval",
+        "trace_seconds",
+        "trace_size_limit",
     )
     yield from _not_positive(config, tuple(f"{key}.{name}" for name in positive))
     if job.timeout_seconds <= 0 and job.scrape_interval > 0:
