@@ -10,11 +10,13 @@ from goleakprobe_agents.landing.rows import Landed, event_times, row_count, tabl
 from goleakprobe_schemas import (
     ASSESSMENTS,
     FINDINGS,
+    LIFECYCLES,
     RUNTIMES,
     SNAPSHOTS,
     STACKS,
     STATISTICS,
     TOPICS,
+    CreationTraced,
     DualWindowFigures,
     GrowthFigures,
     SignatureAssessed,
@@ -23,6 +25,7 @@ from goleakprobe_schemas import (
 from goleakprobe_schemas.arrow import table_schema
 from schemas_examples import an_event_of
 from stream_messages import START_NS, a_snapshot
+from traced_windows import GROWTH, SITE, blocked, flow, window
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.table)
@@ -96,6 +99,39 @@ def test_an_assessment_has_a_row_for_the_total_and_one_per_signature() -> None:
     assert (one["z"], one["alarm"]) == (3.5, True)
     assert (one["growth_score"], one["growth_per_hour"]) == (9.0, 12.0)
     assert one["growth_onset_ns"] == START_NS
+
+
+def test_a_trace_window_has_a_row_per_creation_site_and_one_per_flow() -> None:
+    site = CreationTraced(
+        creation_site="main.spawn main.go:5",
+        start="main.work",
+        created=14,
+        exited=2,
+        created_thirds=(5, 5, 4),
+        alive=12,
+        blocked=11,
+        blocked_seconds=7.5,
+    )
+    one = flow(blocked(range(3)), evidence=[GROWTH], open=30)
+    event = window(one, creations=(site,), lost_bytes=7)
+    made, waits = table_rows(LIFECYCLES, 0, [Landed(5, event)]).to_pylist()
+    assert (made["signature"], made["created"], made["blocked"]) == (None, 14, 11)
+    assert (made["created_thirds"], made["blocked_seconds"]) == ([5, 5, 4], 7.5)
+    assert (made["open"], made["evidence"], made["wakers"]) == (None, None, None)
+    assert (waits["signature"], waits["open"], waits["blocked"]) == (SITE, 30, None)
+    assert waits["goroutine_ids"] == [0, 1, 2]
+    assert waits["wakers"] == [
+        {"site": "main.serve main.go:30", "start": "main.serve", "count": 7, "alive": 0}
+    ]
+    assert waits["evidence"][0]["detector"] == "trace_growth"
+    for row in (made, waits):
+        assert (row["creation_site"], row["window_seconds"]) == ("main.spawn main.go:5", 1.0)
+        assert (row["kafka_offset"], row["lost_bytes"]) == (5, 7)
+
+
+def test_a_trace_window_of_nothing_still_leaves_a_row() -> None:
+    (row,) = table_rows(LIFECYCLES, 0, [Landed(5, window())]).to_pylist()
+    assert (row["signature"], row["creation_site"], row["total"]) == (None, None, 40)
 
 
 def test_a_finding_keeps_its_evidence_and_numbers() -> None:
