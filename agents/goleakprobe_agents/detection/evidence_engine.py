@@ -10,14 +10,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from goleakprobe_agents.detection.protocol import Verdicts
 from goleakprobe_agents.detection.rising_floor import RisingFloor, RisingFloorParameters
-from goleakprobe_agents.detection.verdict import AGED_RULES, COUNT_RULES, TOTAL_RULES
+from goleakprobe_agents.detection.verdict import AGED_RULES, TOTAL_RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,15 +55,15 @@ class EvidenceEngine:
     ...     aged = np.array([float(max(second - 600, 0) // 60)])
     ...     verdict = bank.update(np.array([0]), np.array([second * 10**9]), count, aged=aged)
     >>> bool(verdict.alarm[0]), round(float(verdict.reasons["per_hour"][0]))
-    (True, 54)
+    (True, 60)
     """
 
     def __init__(self, parameters: EvidenceParameters | None = None) -> None:
         self.parameters = parameters = parameters or EvidenceParameters()
-        rules = COUNT_RULES if parameters.stack else TOTAL_RULES
-        self._counts = RisingFloor(
-            RisingFloorParameters(with_rate=parameters.with_rate, rules=rules)
-        )
+        counts = RisingFloorParameters(with_rate=parameters.with_rate)
+        if not parameters.stack:
+            counts = replace(counts, scales_seconds=_LONG_SCALES, rules=TOTAL_RULES)
+        self._counts = RisingFloor(counts)
         self._aged = RisingFloor(
             RisingFloorParameters(scales_seconds=_LONG_SCALES, with_rate=False, rules=AGED_RULES)
         )

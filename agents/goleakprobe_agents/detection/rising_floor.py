@@ -1,9 +1,9 @@
 """The rising floor: whether the least number of goroutines per bucket of time keeps going up.
 
 Traffic moves the ceiling of a count, a leak lifts its floor. The bank keeps the minima of buckets
-at several time scales, 24 buckets each: 10 s, 1.5, 4 and 12 minutes, so four minutes to nearly five
-hours of memory. When a bucket closes, its scale's floors are described (`trend`) and judged (`verdict`);
-a row's score is that of the scale that shows a leak best.
+at several time scales, 24 buckets each: 10 s, 1.5, 4 and 12 minutes, so four minutes to nearly
+five hours of memory. When a bucket closes, its scale's floors are described (`trend`) and judged
+(`verdict`); a row's score is that of the scale that shows a leak best.
 
 Buckets are aligned to the epoch of the times given, a bucket is judged by the first sample after
 its end, and a bucket without samples stays empty; so scrapes may come at any distance, and a gap
@@ -24,7 +24,7 @@ import numpy as np
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
 from goleakprobe_agents.detection.row_store import Field, RowStore
 from goleakprobe_agents.detection.trend import Trend, describe
-from goleakprobe_agents.detection.verdict import COUNT_RULES, JudgingRules, judge
+from goleakprobe_agents.detection.verdict import COUNT_RULES, FAST_CHURN, JudgingRules, judge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ class RisingFloor:
     >>> bank = RisingFloor()
     >>> bank.resize(2)
     >>> both = np.array([0, 1])
-    >>> for second in range(0, 1800, 15):
+    >>> for second in range(0, 5400, 15):
     ...     verdicts = bank.update(both, np.full(2, second * 10**9), np.array([40.0, second / 15]))
     >>> verdicts.alarm.tolist(), round(float(verdicts.reasons["per_hour"][1]))
     ([False, True], 240)
@@ -233,26 +233,39 @@ class RisingFloor:
     def _close(self, fresh: Samples) -> None:
         """Push finished buckets into their rings and judge those scales anew."""
         store = self._store
-        slots = np.arange(BUCKETS)
         for scale, width in enumerate(self._widths_ns):
             number = fresh.times_ns // width
             before = store["bucket"][fresh.rows, scale]
             at = np.flatnonzero((number > before) & (before != _NO_BUCKET))
-            rows, old, new = fresh.rows[at], before[at], number[at]
-            if len(at):
-                skipped = (slots - (old + 1)[:, None]) % BUCKETS < (new - old)[:, None]
-                for name in ("floors", "rates") if self.parameters.with_rate else ("floors",):
-                    ring = store[name][rows, scale]
-                    ring[skipped] = math.nan
-                    store[name][rows, scale] = ring
-                store["floors"][rows, scale, old % BUCKETS] = store["least"][rows, scale]
-                store["least"][rows, scale] = math.inf
-                if self.parameters.with_rate:
-                    self._close_rates(rows, scale, old)
-                for start in range(0, len(at), _CHUNK_ROWS):
-                    part = slice(start, start + _CHUNK_ROWS)
-                    self._judge(rows[part], scale, new[part], new[part] * width)
             store["bucket"][fresh.rows, scale] = number
+            if not len(at):
+                continue
+            rows, old, new = fresh.rows[at], before[at], number[at]
+            floor = store["least"][rows, scale]
+            store["floors"][rows, scale, old % BUCKETS] = floor
+            store["least"][rows, scale] = math.inf
+            if scale == 0:
+                store["floor"][rows] = floor
+            if self.parameters.with_rate:
+                self._close_rates(rows, scale, old)
+            self._clear_skipped(rows, scale, old, new)
+            for start in range(0, len(at), _CHUNK_ROWS):
+                part = slice(start, start + _CHUNK_ROWS)
+                self._judge(rows[part], scale, new[part], new[part] * width)
+
+    def _clear_skipped(
+        self, rows: NDArray[np.int64], scale: int, old: NDArray[np.int64], new: NDArray[np.int64]
+    ) -> None:
+        """Mark the buckets between two samples as empty; all of the ring after a long gap."""
+        gap = np.flatnonzero(new - old > 1)
+        if not len(gap):
+            return
+        after = (np.arange(BUCKETS) - (old[gap] + 1)[:, None]) % BUCKETS
+        skipped = after < (new[gap] - old[gap] - 1)[:, None]
+        for name in ("floors", "rates") if self.parameters.with_rate else ("floors",):
+            ring = self._store[name][rows[gap], scale]
+            ring[skipped] = math.nan
+            self._store[name][rows[gap], scale] = ring
 
     def _close_rates(self, rows: NDArray[np.int64], scale: int, bucket: NDArray[np.int64]) -> None:
         store = self._store
@@ -263,28 +276,46 @@ class RisingFloor:
         store["rate_sum"][rows, scale] = 0
         store["rate_count"][rows, scale] = 0
 
+    def _worth_a_look(
+        self, rows: NDArray[np.int64], scale: int, open_bucket: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
+        """Places of the rows that may show a rise, with their floors and rates, oldest first."""
+        store = self._store
+        least = self._least_rise(scale)
+        places = np.arange(len(rows))
+        if scale == 0 and len(self._widths_ns) > 1 and not self.parameters.rules.single_moves:
+            # The shortest scale only serves the fast rule, which wants a place nobody leaves.
+            places = np.flatnonzero(self._churn(rows) <= FAST_CHURN)
+        if not self.parameters.with_rate:
+            ring = store["floors"][rows[places], scale]
+            low = np.fmin.reduce(ring, axis=1)
+            newest = ring[np.arange(len(places)), (open_bucket[places] - 1) % BUCKETS]
+            # A gap leaves no newest floor to rule the rise out by.
+            places = places[~(newest - low < np.maximum(least, 0.03 * low))]
+        order = (open_bucket[places, None] + np.arange(1, BUCKETS)) % BUCKETS
+        kept = rows[places, None]
+        floors = store["floors"][kept, scale, order].astype(np.float64)
+        rates = None
+        if self.parameters.with_rate:
+            rates = store["rates"][kept, scale, order].astype(np.float64)
+        rise = np.flatnonzero(_may_rise(floors, rates, least))
+        return places[rise], floors[rise], None if rates is None else rates[rise]
+
     def _judge(
         self, rows: NDArray[np.int64], scale: int, open_bucket: NDArray[np.int64], now: Any
     ) -> None:
         store = self._store
-        order = (open_bucket[:, None] + np.arange(BUCKETS)) % BUCKETS
-        order = np.delete(order, 0, axis=1)  # the slot of the bucket that is still open
-        floors = np.take_along_axis(store["floors"][rows, scale], order, axis=1).astype(np.float64)
-        rates = None
-        if self.parameters.with_rate:
-            ring = store["rates"][rows, scale]
-            rates = np.take_along_axis(ring, order, axis=1).astype(np.float64)
-        store["floor"][rows] = floors[:, -1]
         store["figures"][rows, scale] = _NO_RISE
         store["judged_ns"][rows, scale] = now
-        rise = _may_rise(floors, rates)
-        telling = np.flatnonzero(rise)
+        telling, floors, rates = self._worth_a_look(rows, scale, open_bucket)
         if scale == 0:
-            store["fast"][rows[~rise]] = False
+            quiet = np.ones(len(rows), dtype=np.bool_)
+            quiet[telling] = False
+            store["fast"][rows[quiet]] = False
         if not len(telling):
             return
-        rows, now, floors = rows[telling], now[telling], floors[telling]
-        trend = describe(floors, None if rates is None else rates[telling])
+        rows, now = rows[telling], now[telling]
+        trend = describe(floors, rates)
         seconds = self.parameters.scales_seconds[scale]
         score = judge(
             trend,
@@ -294,7 +325,7 @@ class RisingFloor:
             carried_growth=store["carried_growth"][rows].astype(np.float64),
             carried_seconds=store["carried_seconds"][rows].astype(np.float64),
             calm=self._calm(rows, scale, trend),
-            churn=np.maximum(store["fallen"][rows] - 1.0, 0) / np.maximum(store["risen"][rows], 1),
+            churn=self._churn(rows),
         )
         hours = 3600.0 / seconds
         if scale == 0:
@@ -310,6 +341,18 @@ class RisingFloor:
             trend.late,
         ]
         store["figures"][rows, scale] = np.stack(columns, axis=1)
+
+    def _churn(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Departures over arrivals within about an hour, one departure forgiven."""
+        fallen, risen = self._store["fallen"][rows], self._store["risen"][rows]
+        churn = np.maximum(fallen - 1.0, 0) / np.maximum(risen, 1)
+        return np.asarray(churn, dtype=np.float64)
+
+    def _least_rise(self, scale: int) -> float:
+        """Goroutines that must have come for a closer look; the shortest scale is for fast ones."""
+        rules = self.parameters.rules
+        alone = scale == 0 and len(self._widths_ns) > 1 and math.isfinite(rules.fast_per_second)
+        return rules.fast_growth / 2 if alone else rules.growth / 2
 
     def _hold_fast(self, rows: NDArray[np.int64], score: NDArray[np.float64]) -> None:
         """A rise that was new when it alarmed stays one while it goes on."""
@@ -365,8 +408,8 @@ class RisingFloor:
             name: chosen[:, i].copy() for i, name in enumerate(_FIGURES) if name != "score"
         }
         judged = store["judged_ns"][rows, best]
-        elapsed = np.nan_to_num(reasons.pop("elapsed_seconds"))
-        onset = judged - (elapsed * SECOND_NS).astype(np.int64)
+        elapsed = np.nan_to_num(np.asarray(reasons.pop("elapsed_seconds"), dtype=np.float64))
+        onset = judged - np.asarray(elapsed * SECOND_NS, dtype=np.int64)
         reasons["onset_ns"] = np.where(reasons["growth"] > 0, onset, 0)
         reasons["floor"] = store["floor"][rows].astype(np.float64)
         reasons["scale_seconds"] = np.asarray(self.parameters.scales_seconds)[best]
@@ -379,15 +422,19 @@ class RisingFloor:
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
 
 
-def _may_rise(floors: NDArray[np.float64], rates: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+def _may_rise(
+    floors: NDArray[np.float64], rates: NDArray[np.float64] | None, least: float
+) -> NDArray[np.bool_]:
     """Rows worth a closer look: the newest floors lie above an early one, or traffic has fallen."""
     half = floors.shape[1] // 2
     early = np.fmin.reduce(floors[:, :half], axis=1)
-    first = np.fmin(early, np.fmin.reduce(floors, axis=1))
-    newest = np.fmax.reduce(floors[:, -3:], axis=1)
+    anywhere = np.asarray(np.fmin.reduce(floors, axis=1), dtype=np.float64)
+    first = np.asarray(np.where(np.isnan(early), anywhere, early), dtype=np.float64)
+    newest = np.fmin.reduce(floors[:, -3:], axis=1)
     with np.errstate(invalid="ignore"):
-        risen = newest - np.where(np.isnan(early), first, early) >= np.maximum(3.0, 0.03 * first)
+        risen = newest - first >= np.maximum(least, 0.03 * first)
         if rates is None:
             return np.asarray(risen, dtype=np.bool_)
-        fallen = np.fmin.reduce(rates[:, -3:], axis=1) < 0.9 * np.fmax.reduce(rates, axis=1)
+        before = np.fmax.reduce(rates[:, :half], axis=1)
+        fallen = np.fmax.reduce(rates[:, -3:], axis=1) < 0.8 * before
     return np.asarray(risen | fallen, dtype=np.bool_)

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
     from goleakprobe_agents.detection.trend import Trend
 
-__all__ = ["AGED_RULES", "COUNT_RULES", "TOTAL_RULES", "JudgingRules", "judge"]
+__all__ = ["AGED_RULES", "COUNT_RULES", "FAST_CHURN", "TOTAL_RULES", "JudgingRules", "judge"]
+
+
+FAST_CHURN = 0.02
+"""A place that more than this share of arrivals was seen to leave is not judged fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ def judge(
                 growth / rules.fast_growth,
                 trend.centre / settled,
                 elapsed / rules.fast_seconds,
-                np.where(churn > 0.02, 0.0, np.inf),
+                np.where(churn > FAST_CHURN, 0.0, np.inf),
                 np.where(calm, np.inf, 0.0),
             ]
         )

@@ -145,8 +145,10 @@ def markdown(evaluations: Sequence[Evaluation]) -> str:
     ]
     lines += [
         "",
-        "| measured | series | FPR % | FNR % | AUC | before onset % | "
-        "delay below 1/s | delay from 1/s |",
+        (
+            "| measured | series | FPR % | FNR % | AUC | before onset % | "
+            "delay below 1/s | delay from 1/s |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     for each in evaluations:
