@@ -82,6 +82,10 @@ class Feed:
         self._producer.send(topic.name, key=key.encode(), value=value)
         self.sent[topic.name] += 1
 
+    def send_and_wait(self, topic: Topic, key: str, value: bytes) -> None:
+        """Publish, and raise what the broker says against it."""
+        self._producer.send(topic.name, key=key.encode(), value=value).get(30)
+
     def flush(self) -> None:
         """Wait until the broker has everything."""
         self._producer.flush(60)

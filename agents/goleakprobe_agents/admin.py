@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from goleakprobe_agents.connection import client_options, require_reachable
+from goleakprobe_agents.connection import client_options, require_reachable, unanswered
 from goleakprobe_agents.errors import BrokerUnavailableError, TopicsError
 from goleakprobe_schemas import TOPICS, Topic
 
@@ -163,7 +163,7 @@ def _admin(settings: BrokerSettings) -> Iterator[Any]:
     try:
         admin = KafkaAdminClient(**options, bootstrap_timeout_ms=_CONNECT_MS)
     except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(settings.bootstrap_servers, _reason(error)) from error
+        raise unanswered(settings, error) from error
     try:
         yield admin
     except KafkaError as error:

@@ -12,7 +12,14 @@ from goleakprobe_agents.errors import BrokerUnavailableError, CredentialsError
 if TYPE_CHECKING:
     from goleakprobe_agents.settings import BrokerSettings, TlsSettings
 
-__all__ = ["client_options", "faust_credentials", "read_secret", "require_reachable", "tls_context"]
+__all__ = [
+    "client_options",
+    "faust_credentials",
+    "read_secret",
+    "require_reachable",
+    "tls_context",
+    "unanswered",
+]
 
 _CONNECT_SECONDS = 5.0
 _KAFKA_PORT = 9092
@@ -54,20 +61,39 @@ def faust_credentials(settings: BrokerSettings) -> Any:
 def require_reachable(settings: BrokerSettings) -> None:
     """Return once any of the addresses accepts a connection, else raise BrokerUnavailableError.
 
-    Kafka clients would try on for half a minute before they say as much.
+    With TLS, one whose certificate is trusted. Kafka clients would try on for half a minute, and
+    then say no more than that they have tried. Raises CredentialsError for unreadable files.
     """
     reasons = []
+    context = tls_context(settings.tls) if settings.tls is not None else None
     for server in settings.bootstrap_servers:
         host, _, port = server.rpartition(":")
         try:
             address = (host.strip("[]"), int(port)) if host else (server, _KAFKA_PORT)
-            socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
+            with socket.create_connection(address, timeout=_CONNECT_SECONDS) as connection:
+                if context is not None:
+                    context.wrap_socket(connection, server_hostname=address[0]).close()
         except (OSError, ValueError) as error:
             reasons.append(str(error))
         else:
             return
     reason = "; ".join(dict.fromkeys(reasons)) or "broker.bootstrap_servers is empty"
     raise BrokerUnavailableError(settings.bootstrap_servers, reason)
+
+
+def unanswered(settings: BrokerSettings, error: BaseException) -> BrokerUnavailableError:
+    """The error to raise where a client of a reachable broker gets no answer.
+
+    kafka-python 3.0 does not pass on that a broker refuses a login: over TLS it drops the answer
+    in front of the broker's disconnect, tries again and at last runs out of time.
+    """
+    from kafka.errors import KafkaTimeoutError
+
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if settings.sasl is not None and isinstance(error, KafkaTimeoutError):
+        who = f"{settings.sasl.username} by {settings.sasl.mechanism}"
+        reason = f"it is reachable, but authentication of {who} did not succeed in time ({reason})"
+    return BrokerUnavailableError(settings.bootstrap_servers, reason)
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext:

@@ -23,6 +23,7 @@ from local_kafka.properties import (
     free_ports,
     random_id,
     server_properties,
+    written,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +94,25 @@ class KafkaCluster:
             tls=TlsSettings(ca_file=str(self._certificates.ca)),
             sasl=SaslSettings(mechanism=MECHANISM, username=user, password_file=str(password)),
         )
+
+    def write_client_properties(self, user: str = ADMIN) -> Path:
+        """The same for Kafka's own commands (``--command-config``): a properties file."""
+        path = self.folder / f"{user}.properties"
+        path.touch(mode=0o600)
+        if self._certificates is None:
+            path.write_text("security.protocol=PLAINTEXT\n")
+            return path
+        login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
+        password = self._passwords[user]
+        properties = {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": MECHANISM,
+            "sasl.jaas.config": f'{login} username="{user}" password="{password}";',
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self._certificates.ca),
+        }
+        path.write_text(written(properties))
+        return path
 
     def start(self) -> Self:
         """Format and start all nodes, and wait until they answer; KafkaStartError."""
