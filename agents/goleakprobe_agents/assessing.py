@@ -16,6 +16,7 @@ from goleakprobe_agents.evidence import STUCK_SECONDS
 from goleakprobe_agents.rounds import rounds
 from goleakprobe_agents.rows import RowAllocator
 from goleakprobe_agents.stage import Output, Record
+from goleakprobe_agents.target_memory import KnownSignature, TargetMemory
 from goleakprobe_schemas import (
     ASSESSMENTS,
     SignatureAssessed,
@@ -40,45 +41,11 @@ _NS = 1_000_000_000
 _VERSION = 1
 _CLOCK_STEP_NS = 300 * _NS
 _FORGET_AFTER_NS = 3600 * _NS
-# Start times come from metrics pages as float seconds.
-_SAME_PROCESS_NS = 2 * _NS
-
-
-class _Known(msgspec.Struct):
-    """One signature of one target."""
-
-    row: int
-    first_seen_ns: int
-    seen_ns: int
-    count: int = 0
-    wait: str = ""
-    state: str = ""
-    blocking_site: str = ""
-    creation_site: str = ""
-    ids: tuple[int, ...] = ()
-    ids_since_ns: int = 0
-    leaked: int = 0
-    leaked_samples: int = 0
-    suspicious: bool = False
-
-
-class _Target(msgspec.Struct):
-    """One target between two of its snapshots."""
-
-    row: int
-    time_ns: int = 0
-    profile_ns: int = 0
-    """Time of the newest leak profile."""
-    process_start_ns: int | None = None
-    build_id: str = ""
-    requests_total: float | None = None
-    request_rate: float | None = None
-    signatures: dict[str, _Known] = {}
 
 
 class _State(msgspec.Struct):
     version: int
-    targets: dict[str, _Target]
+    targets: dict[str, TargetMemory]
     totals: RowAllocator
     rows: RowAllocator
     total_bank: bytes
@@ -90,7 +57,7 @@ class _Counted(msgspec.Struct):
 
     place: int
     record: Record
-    target: _Target
+    target: TargetMemory
     restarted: bool
     total_place: int = 0
     """Its place in the round's update of totals."""
@@ -110,7 +77,7 @@ class AssessingStage:
 
     def __init__(self, settings: DetectionSettings) -> None:
         self._settings = settings
-        self._targets: dict[str, _Target] = {}
+        self._targets: dict[str, TargetMemory] = {}
         self._totals = RowAllocator()
         self._rows = RowAllocator()
         self._total_bank = SeriesBank(settings, totals=True)
@@ -167,13 +134,13 @@ class AssessingStage:
         for one in counted:
             answers[one.place] = self._assess(one, totals, verdicts)
 
-    def _target(self, key: str) -> _Target:
+    def _target(self, key: str) -> TargetMemory:
         target = self._targets.get(key)
         if target is None:
-            target = self._targets[key] = _Target(row=self._totals.take())
+            target = self._targets[key] = TargetMemory(row=self._totals.take())
         return target
 
-    def _take_leak_profile(self, record: Record, target: _Target) -> Output | None:
+    def _take_leak_profile(self, record: Record, target: TargetMemory) -> Output | None:
         event = _snapshot(record)
         if event.time_ns <= target.profile_ns:
             return None
@@ -188,73 +155,45 @@ class AssessingStage:
                 known.leaked_samples += 1
                 known.suspicious = True
         assessed = [
-            self._figures(name, known, event.time_ns)
-            for name, known in target.signatures.items()
-            if known.suspicious
+            self._figures(name, known, event.time_ns) for name, known in target.leaking().items()
         ]
         return _output(record, target, assessed)
 
-    def _take_counts(self, place: int, record: Record, target: _Target) -> _Counted | None:
+    def _take_counts(self, place: int, record: Record, target: TargetMemory) -> _Counted | None:
         event = _snapshot(record)
         if target.time_ns - event.time_ns >= _CLOCK_STEP_NS:
             self._start_afresh(target)
         elif event.time_ns <= target.time_ns:
             return None
-        restarted = _restarted(target, event)
-        if restarted:
-            for known in target.signatures.values():
-                known.leaked = known.leaked_samples = 0
-                known.ids, known.suspicious = (), False
-        self._take_rate(target, event, restarted=restarted)
-        target.time_ns = event.time_ns
-        target.process_start_ns, target.build_id = event.process_start_ns, event.build_id
-        ids: dict[str, list[int]] = {}
-        for known in target.signatures.values():
-            known.count = 0
+        restarted = target.advance(event)
         for group in event.groups:
-            known = self._known(target, group, event.time_ns)
-            known.count += group.count
-            if group.goroutine_ids:
-                ids.setdefault(group.signature, []).extend(group.goroutine_ids)
+            self._known(target, group, event.time_ns).count += group.count
         if event.source is SnapshotSource.DEBUG2:
-            _follow_ids(target, ids, event.time_ns)
-        self._forget_absent(target)
+            target.follow_ids(event)
+        self._release(target.drop_unseen(target.time_ns - _FORGET_AFTER_NS))
         return _Counted(place, record, target, restarted)
 
-    def _known(self, target: _Target, group: SnapshotGroup, now_ns: int) -> _Known:
+    def _known(self, target: TargetMemory, group: SnapshotGroup, now_ns: int) -> KnownSignature:
         known = target.signatures.get(group.signature)
         if known is None and len(target.signatures) >= self._settings.max_signatures_per_target:
             return self._overflow(target, now_ns)
         if known is None:
-            known = _Known(self._rows.take(), now_ns, now_ns)
+            known = KnownSignature(self._rows.take(), now_ns, now_ns)
             target.signatures[group.signature] = known
-        known.seen_ns = now_ns
-        known.wait, known.state = group.wait or known.wait, group.state
-        known.blocking_site = group.blocking_site or known.blocking_site
-        known.creation_site = group.creation_site or known.creation_site
+        known.see(group, now_ns)
         return known
 
-    def _overflow(self, target: _Target, now_ns: int) -> _Known:
+    def _overflow(self, target: TargetMemory, now_ns: int) -> KnownSignature:
         known = target.signatures.get(OVERFLOW_SIGNATURE)
         if known is None:
-            known = _Known(self._rows.take(), now_ns, now_ns, blocking_site="(many signatures)")
+            known = KnownSignature(
+                self._rows.take(), now_ns, now_ns, blocking_site="(many signatures)"
+            )
             target.signatures[OVERFLOW_SIGNATURE] = known
         known.seen_ns = now_ns
         return known
 
-    def _take_rate(self, target: _Target, event: SnapshotCollected, *, restarted: bool) -> None:
-        before, now = target.requests_total, event.requests_total
-        target.requests_total = now
-        if before is None or now is None or restarted or now < before:
-            return
-        target.request_rate = (now - before) * _NS / (event.time_ns - target.time_ns)
-
-    def _forget_absent(self, target: _Target) -> None:
-        oldest = target.time_ns - _FORGET_AFTER_NS
-        absent = [name for name, known in target.signatures.items() if known.seen_ns < oldest]
-        self._release([target.signatures.pop(name).row for name in absent])
-
-    def _start_afresh(self, target: _Target) -> None:
+    def _start_afresh(self, target: TargetMemory) -> None:
         self._release([known.row for known in target.signatures.values()])
         self._total_bank.reset([target.row])
         target.signatures = {}
@@ -301,7 +240,9 @@ class AssessingStage:
         assessed: list[SignatureAssessed] = []
         for place, name in enumerate(one.names, start=one.first):
             known = target.signatures[name]
-            if known.count and (verdicts.rising(place) or _long_stuck(known, now_ns)):
+            if known.count and (
+                verdicts.rising(place) or known.ids_seconds(now_ns) >= STUCK_SECONDS
+            ):
                 known.suspicious = True
             # A burst is told once; only what may be a leak is followed from then on.
             if known.suspicious or verdicts.bursting(place):
@@ -319,12 +260,11 @@ class AssessingStage:
     def _figures(
         self,
         name: str,
-        known: _Known,
+        known: KnownSignature,
         now_ns: int,
         verdicts: SeriesVerdicts | None = None,
         place: int = 0,
     ) -> SignatureAssessed:
-        oldest_ns = now_ns - known.ids_since_ns if known.ids else 0
         return SignatureAssessed(
             signature=name,
             count=known.count,
@@ -333,7 +273,7 @@ class AssessingStage:
             blocking_site=known.blocking_site,
             creation_site=known.creation_site,
             first_seen_ns=known.first_seen_ns,
-            oldest_seconds=oldest_ns / _NS,
+            oldest_seconds=known.ids_seconds(now_ns),
             dual_window=verdicts.dual_window(place) if verdicts else None,
             growth=verdicts.growth(place) if verdicts else None,
             leaked=known.leaked,
@@ -352,32 +292,8 @@ def _target_key(record: Record) -> str:
     return Target(event.namespace, event.service, event.instance).key
 
 
-def _restarted(target: _Target, event: SnapshotCollected) -> bool:
-    if not target.time_ns:
-        return False
-    before, now = target.process_start_ns, event.process_start_ns
-    if before is not None and now is not None:
-        return abs(now - before) > _SAME_PROCESS_NS
-    return bool(target.build_id and event.build_id and target.build_id != event.build_id)
-
-
-def _follow_ids(target: _Target, ids: dict[str, list[int]], now_ns: int) -> None:
-    """Keep the ids that every dump so far has shown at the same place."""
-    for name, known in target.signatures.items():
-        seen = tuple(sorted(ids.get(name, ())))
-        stayed = tuple(sorted(set(known.ids).intersection(seen)))
-        if stayed:
-            known.ids = stayed
-        else:
-            known.ids, known.ids_since_ns = seen, now_ns
-
-
-def _long_stuck(known: _Known, now_ns: int) -> bool:
-    return bool(known.ids) and now_ns - known.ids_since_ns >= STUCK_SECONDS * _NS
-
-
 def _output(
-    record: Record, target: _Target, assessed: list[SignatureAssessed], **figures: object
+    record: Record, target: TargetMemory, assessed: list[SignatureAssessed], **figures: object
 ) -> Output:
     event = _snapshot(record)
     assessment = TargetAssessed(

@@ -34,7 +34,7 @@ def demo(
     ] = 180.0,
     instances: Annotated[
         int, typer.Option("--instances", min=1, max=20, help="Instances of every service.")
-    ] = 1,
+    ] = 2,
 ) -> None:
     """Build seven small Go services, six of which leak, and find the leaks.
 
