@@ -19,9 +19,11 @@ from goleakprobe_agents.settings import Duration, LakeSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import RenderableType
+
     from goleakprobe.reports import FleetReport
 
-__all__ = ["fleet", "report_app"]
+__all__ = ["fleet", "lifecycles", "report_app"]
 
 _USAGE = 2
 _NOT_MEASURED = 3
@@ -40,6 +42,32 @@ class Format(StrEnum):
     HTML = "html"
 
 
+_LakeOption = Annotated[Path, typer.Option("--lake", metavar="FOLDER", help="The lake folder.")]
+_FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to show it.")]
+_OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout."),
+]
+_SinceOption = Annotated[
+    str, typer.Option("--since", metavar="DURATION", help="How far back scrapes count.")
+]
+_AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="Report as of then: ISO 8601, UTC unless it has a zone.",
+        show_default="now",
+    ),
+]
+_MemoryOption = Annotated[
+    str, typer.Option("--memory-limit", metavar="SIZE", help="Most memory DuckDB may take.")
+]
+_ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Most threads DuckDB may use.")
+]
+
+
 @report_app.callback()
 def _reports() -> None:
     """Reports over a lake folder; nothing in it is changed, and no worker need be running."""
@@ -47,34 +75,13 @@ def _reports() -> None:
 
 @report_app.command()
 def fleet(
-    lake: Annotated[
-        Path, typer.Option("--lake", metavar="FOLDER", help="The lake folder.")
-    ] = _DEFAULT_LAKE,
-    format_: Annotated[
-        Format, typer.Option("--format", "-f", help="How to show it.")
-    ] = Format.TABLE,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout."),
-    ] = None,
-    since: Annotated[
-        str, typer.Option("--since", metavar="DURATION", help="How far back scrapes count.")
-    ] = "24h",
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            metavar="TIME",
-            help="Report as of then: ISO 8601, UTC unless it has a zone.",
-            show_default="now",
-        ),
-    ] = None,
-    memory_limit: Annotated[
-        str, typer.Option("--memory-limit", metavar="SIZE", help="Most memory DuckDB may take.")
-    ] = "1GB",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Most threads DuckDB may use.")
-    ] = None,
+    lake: _LakeOption = _DEFAULT_LAKE,
+    format_: _FormatOption = Format.TABLE,
+    output: _OutputOption = None,
+    since: _SinceOption = "24h",
+    as_of: _AsOfOption = None,
+    memory_limit: _MemoryOption = "1GB",
+    threads: _ThreadsOption = None,
 ) -> None:
     """Rank the fleet's services by leak: where, how fast, how we know, since when.
 
@@ -84,38 +91,101 @@ def fleet(
 
     Example: goleakprobe report fleet --lake lake --format html --output fleet.html
     """
-    from goleakprobe.lake import LakeMissingError
-    from goleakprobe.reports import CHARTS_MAX, fleet_report
+    from goleakprobe.reports import CHARTS_MAX, fleet_report, fleet_table
 
-    span = _span(since)
-    as_of_ns = None if as_of is None else _time_ns(as_of)
+    with _answering() as say:
+        report = fleet_report(
+            lake,
+            since=_span(since),
+            as_of_ns=_time_ns(as_of),
+            charts=CHARTS_MAX if format_ is Format.HTML else 0,
+            memory_limit=memory_limit,
+            threads=threads,
+        )
+        text = "" if _to_terminal(format_, output) else _fleet_text(report, format_, say)
+    _deliver(text, output, lambda: fleet_table(report))
+
+
+@report_app.command()
+def lifecycles(
+    lake: _LakeOption = _DEFAULT_LAKE,
+    format_: _FormatOption = Format.TABLE,
+    output: _OutputOption = None,
+    since: _SinceOption = "24h",
+    as_of: _AsOfOption = None,
+    service: Annotated[
+        str, typer.Option("--service", metavar="NAME", help="Services of this name alone.")
+    ] = "",
+    memory_limit: _MemoryOption = "1GB",
+    threads: _ThreadsOption = None,
+) -> None:
+    """Rank go statements by the goroutines they leave behind, from execution traces.
+
+    For each creation site: created, exited and staying a second, what still waits and where, who
+    ever woke such a wait and whether any of them is left, and what the traces hold against it.
+    Exit codes: 0 reported, 2 usage or no such folder, 3 nothing was traced or a damaged lake.
+
+    Example: goleakprobe report lifecycles --lake lake --since 7d --service checkout
+    """
+    from goleakprobe.reports import (
+        lifecycle_csv,
+        lifecycle_html,
+        lifecycle_json,
+        lifecycle_report,
+        lifecycle_table,
+        lifecycle_text,
+    )
+
+    with _answering():
+        report = lifecycle_report(
+            lake,
+            since=_span(since),
+            as_of_ns=_time_ns(as_of),
+            service=service,
+            memory_limit=memory_limit,
+            threads=threads,
+        )
+        render = {
+            Format.TABLE: lambda: lifecycle_text(report, width=_PIPE_WIDTH),
+            Format.JSON: lambda: lifecycle_json(report),
+            Format.CSV: lambda: lifecycle_csv(report),
+            Format.HTML: lambda: lifecycle_html(report),
+        }
+        text = "" if _to_terminal(format_, output) else render[format_]()
+    _deliver(text, output, lambda: lifecycle_table(report))
+
+
+@contextmanager
+def _answering() -> Iterator[Callable[[str], None]]:
+    """Show that work goes on; a failure ends the command with its message and exit code."""
+    from goleakprobe.lake import LakeMissingError
+
     try:
         with _busy("Reading the lake") as say:
-            report = fleet_report(
-                lake,
-                since=span,
-                as_of_ns=as_of_ns,
-                charts=CHARTS_MAX if format_ is Format.HTML else 0,
-                memory_limit=memory_limit,
-                threads=threads,
-            )
-            text = _text(report, format_, say, to_terminal=output is None)
+            yield say
     except LakeMissingError as error:
         raise _failed(error, _USAGE) from error
     except GoLeakProbeError as error:
         raise _failed(error, _NOT_MEASURED) from error
+
+
+def _to_terminal(format_: Format, output: Path | None) -> bool:
+    """Whether a terminal lays the table out."""
+    return format_ is Format.TABLE and output is None and sys.stdout.isatty()
+
+
+def _deliver(text: str, output: Path | None, table: Callable[[], RenderableType]) -> None:
     if output is not None:
         _write(output, text)
     elif text:
         typer.echo(text, nl=False)
     else:
-        _print(report)
+        from rich.console import Console
+
+        Console().print(table())
 
 
-def _text(
-    report: FleetReport, format_: Format, say: Callable[[str], None], *, to_terminal: bool
-) -> str:
-    """The rendered report; empty for a table that a terminal is to lay out."""
+def _fleet_text(report: FleetReport, format_: Format, say: Callable[[str], None]) -> str:
     from goleakprobe.reports import render_csv, render_html, render_json, render_table
 
     if format_ is Format.HTML:
@@ -124,17 +194,7 @@ def _text(
         return render_json(report)
     if format_ is Format.CSV:
         return render_csv(report)
-    if to_terminal and sys.stdout.isatty():
-        return ""
     return render_table(report, width=_PIPE_WIDTH)
-
-
-def _print(report: FleetReport) -> None:
-    from rich.console import Console
-
-    from goleakprobe.reports import fleet_table
-
-    Console().print(fleet_table(report))
 
 
 def _write(path: Path, text: str) -> None:
@@ -175,7 +235,9 @@ def _span(text: str) -> timedelta:
         ) from error
 
 
-def _time_ns(text: str) -> int:
+def _time_ns(text: str | None) -> int | None:
+    if text is None:
+        return None
     try:
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -15,7 +15,7 @@ from goleakprobe_agents.alerting.plain_text import one_line
 if TYPE_CHECKING:
     from goleakprobe.reports.fleet import FindingReport, FleetReport, ServiceReport
 
-__all__ = ["CSV_COLUMNS", "render_csv", "render_json"]
+__all__ = ["CSV_COLUMNS", "render_csv", "render_json", "text_cell"]
 
 CSV_COLUMNS = (
     "rank",
@@ -104,12 +104,13 @@ def _row(rank: int, service: ServiceReport, finding: FindingReport) -> dict[str,
         "rank": rank,
         "state": finding.state.value,
         "grade": finding.grade.value,
-        **{name: _cell(value) for name, value in texts.items()},
+        **{name: text_cell(value) for name, value in texts.items()},
         **{name: _time(value) for name, value in times.items()},
     }
 
 
-def _cell(text: str) -> str:
+def text_cell(text: str) -> str:
+    """Untrusted text that no spreadsheet takes for a formula."""
     line = one_line(text, _CELL_CHARS_MAX)
     return f"'{line}" if line[:1] in _FORMULA_STARTS else line
 

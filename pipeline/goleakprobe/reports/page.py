@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from goleakprobe.reports.fleet import FindingReport, FleetReport
 
-__all__ = ["GRADE_MEANINGS", "render_html"]
+__all__ = ["GRADE_MEANINGS", "page_template", "render_html"]
 
 GRADE_MEANINGS = {
     Grade.PROVEN: "the Go runtime itself lists these goroutines as leaked, in two samples",
@@ -43,7 +43,7 @@ def render_html(report: FleetReport, *, on_chart: Callable[[int, int], None] | N
         charts[finding.anchor] = _chart(finding)
         if on_chart is not None:
             on_chart(number, len(wanted))
-    return _template().render(report=report, charts=charts, grades=GRADE_MEANINGS)
+    return page_template("fleet").render(report=report, charts=charts, grades=GRADE_MEANINGS)
 
 
 def _chart(finding: FindingReport) -> Markup:
@@ -52,7 +52,8 @@ def _chart(finding: FindingReport) -> Markup:
 
 
 @cache
-def _template() -> jinja2.Template:
+def page_template(name: str) -> jinja2.Template:
+    """A page's template; whatever it prints is escaped and freed of unseen characters."""
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -70,7 +71,7 @@ def _template() -> jinja2.Template:
         place=wording.site_parts,
     )
     environment.globals.update(interval=wording.interval, series_colours=SERIES_COLOURS)
-    source = files(__package__) / "templates" / "fleet.html.j2"
+    source = files(__package__) / "templates" / f"{name}.html.j2"
     return environment.from_string(source.read_text("utf-8"))
 
 
