@@ -21,6 +21,7 @@ import io
 import math
 import pickle
 import random
+import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -221,10 +222,14 @@ class OnlineModels:
         self.rebuilding = tuple(over)
         self._store["pickle_bytes"][:] = [len(pickled) for pickled in pickles]
         head = self._store.dump()
-        return len(head).to_bytes(8, "little") + head + b"".join(pickles)
+        body = len(head).to_bytes(8, "little") + head + b"".join(pickles)
+        return zlib.crc32(body).to_bytes(4, "little") + body
 
     def load(self, state: bytes) -> None:
         """Replace the bank; ValueError, and no change, for bytes that are not its own."""
+        if int.from_bytes(state[:4], "little") != zlib.crc32(state[4:]):
+            raise ValueError("state is damaged: its checksum does not match")
+        state = state[4:]
         size = int.from_bytes(state[:8], "little")
         store = RowStore(self._store.layout, self._store.fields)
         store.load(state[8 : 8 + size])

@@ -88,7 +88,7 @@ class RowStore:
         """Replace all rows; ValueError, and no change, unless the bytes are whole and ours."""
         header, body = _split(state)
         if header.get("layout") != self.layout:
-            raise ValueError(f"state is {header.get('format')!r}, this detector is {self.layout!r}")
+            raise ValueError(f"state is {header.get('layout')!r}, this detector is {self.layout!r}")
         rows = header.get("rows")
         if not isinstance(rows, int) or rows < 0 or len(body) != rows * self.row_bytes:
             raise ValueError(f"state holds {len(body)} bytes, not {rows} rows of {self.row_bytes}")

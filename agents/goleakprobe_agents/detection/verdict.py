@@ -138,6 +138,8 @@ def judge(
             doubt = np.maximum(doubt, 0.5 * trend.noise / np.maximum(growth, 1.0))
         settled = np.interp(elapsed / rules.settling_seconds, _TIME_CONSTANTS, _CENTRES)
         risen = np.minimum(np.maximum(sure, clear), 1.8 / np.maximum(trend.late, 0.1))
+        # What earlier incarnations did too need not be told from a warm-up as strictly.
+        settled = np.where(carried_seconds > 0, 0.85 * settled, settled)
         straight = np.minimum.reduce(
             [
                 np.minimum(risen, 2.0 * sure),

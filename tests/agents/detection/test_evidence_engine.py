@@ -1,0 +1,118 @@
+"""What is a leak and what is not, told as short stories of single series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from goleakprobe_agents.detection import EvidenceEngine, EvidenceParameters
+
+SECOND = 10**9
+
+
+def first_alarm(counts, *, step=15, ages=None, rates=None, totals=False, starts=None, calm=0):
+    """Seconds of the first alarm, counted from the end of the calm, or None."""
+    bank = EvidenceEngine(EvidenceParameters.for_totals() if totals else None)
+    bank.resize(1)
+    for i, count in enumerate(counts):
+        verdict = bank.update(
+            np.array([0]),
+            np.array([(1_700_000_000 + i * step) * SECOND]),
+            np.array([float(count)]),
+            aged=None if ages is None else np.array([float(ages[i])]),
+            rate=None if rates is None else np.array([float(rates[i])]),
+            process_start_ns=None if starts is None else np.array([starts[i]]),
+        )
+        if verdict.alarm[0]:
+            return i * step - calm
+    return None
+
+
+def aged_of(counts, step=15):
+    """Ages of a place that nobody leaves."""
+    return np.concatenate([np.zeros(600 // step), counts])[: len(counts)]
+
+
+@pytest.mark.parametrize("per_second", [1, 2, 3])
+@pytest.mark.parametrize("step", [1, 5, 15])
+def test_a_fast_leak_of_a_young_process_alarms_within_about_two_minutes(per_second, step):
+    seconds = np.arange(0, 170, step)
+    starts = np.full(len(seconds), 1_700_000_000 * SECOND - 5 * SECOND)
+    delay = first_alarm(5 + per_second * seconds, step=step, starts=starts)
+    assert delay is not None
+    assert delay <= 135
+
+
+def test_a_fast_leak_after_a_calm_alarms_within_about_two_minutes():
+    seconds = np.arange(0, 3600, 15)
+    delay = first_alarm(2 + 2 * np.maximum(seconds - 1800, 0), calm=1800)
+    assert delay is not None
+    assert delay <= 150
+
+
+def test_a_slow_leak_with_ages_alarms_once_a_warm_up_is_ruled_out():
+    seconds = np.arange(0, 3 * 3600, 15)
+    counts = np.floor(np.maximum(seconds - 3600, 0) / 60)
+    delay = first_alarm(counts, ages=aged_of(counts), calm=3600)
+    assert delay is not None
+    assert 900 < delay < 2700
+
+
+@pytest.mark.parametrize("tau", [30, 120, 600])
+def test_a_pool_that_fills_does_not_alarm(tau):
+    seconds = np.arange(0, 4 * 3600, 15)
+    counts = np.floor(300 * (1 - np.exp(-seconds / tau)))
+    assert first_alarm(counts, ages=aged_of(counts)) is None
+
+
+def test_keep_alive_connections_and_bursts_do_not_alarm():
+    rng = np.random.default_rng(1)
+    seconds = np.arange(0, 2 * 3600, 15)
+    counts = rng.poisson(40 + 200 * ((seconds > 3000) & (seconds < 4200)))
+    assert first_alarm(counts, ages=np.zeros(len(seconds))) is None
+
+
+def test_a_traffic_ramp_explains_a_total():
+    rng = np.random.default_rng(2)
+    seconds = np.arange(0, 4 * 3600, 15)
+    traffic = 100 * (1 + np.clip((seconds - 3600) / 5400, 0, 1))
+    counts = rng.poisson(3 * traffic)
+    assert first_alarm(counts, rates=traffic, totals=True) is None
+
+
+def test_a_leak_in_a_total_alarms_under_steady_traffic():
+    rng = np.random.default_rng(3)
+    seconds = np.arange(0, 4 * 3600, 15)
+    counts = rng.poisson(300, len(seconds)) + np.maximum(seconds - 3600, 0) // 30
+    delay = first_alarm(counts, rates=np.full(len(seconds), 50.0), totals=True, calm=3600)
+    assert delay is not None
+    assert delay > 0
+
+
+def test_restarts_carry_evidence_over():
+    seconds = np.arange(0, 4 * 3600, 15)
+    life = seconds // 1500
+    counts = np.floor((seconds % 1500) / 20)
+    ages = np.where(seconds % 1500 >= 600, np.floor((seconds % 1500 - 600) / 20), 0)
+    starts = (1_700_000_000 + life * 1500) * SECOND - 1
+    assert first_alarm(counts, ages=ages, starts=starts) is not None
+    assert first_alarm(np.full(len(seconds), 30), ages=np.full(len(seconds), 30)) is None
+
+
+def test_a_verdict_explains_itself():
+    bank = EvidenceEngine()
+    bank.resize(1)
+    for second in range(0, 7200, 15):
+        leaked = max(second - 1800, 0) // 30
+        verdict = bank.update(
+            np.array([0]),
+            np.array([second * SECOND]),
+            np.array([10.0 + leaked]),
+            aged=np.array([10.0 + max(second - 2400, 0) // 30]),
+        )
+    reasons = {name: values[0] for name, values in verdict.reasons.items()}
+    assert verdict.alarm[0]
+    assert reasons["per_hour_low"] <= 120 <= reasons["per_hour_high"]
+    assert abs(reasons["onset_ns"] / SECOND - 1800) < 2400
+    assert reasons["by_age"] == 1
+    assert reasons["growth"] > 20
