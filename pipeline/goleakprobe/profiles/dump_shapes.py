@@ -27,6 +27,8 @@ _CANDIDATES = 8
 # Lengths that arguments and creator ids of one shape come in.
 _LAYOUTS = 4
 _ENDS = 24
+# So many bodies in a row that stood nowhere known: their lengths differ in earnest.
+_PATIENCE = 1000
 
 T = TypeVar("T")
 _Key = tuple[bytes, bytes, int]
@@ -68,6 +70,7 @@ class Shapes(Generic[T]):
     def __init__(self) -> None:
         self._shapes: dict[_Key, list[_Shape[T]]] = {}
         self._layouts: dict[_Key, _Layout[T]] = {}
+        self._misses = 0
 
     def add(self, body: bytes, thing: T) -> None:
         """Remember the shape of ``body``."""
@@ -79,17 +82,19 @@ class Shapes(Generic[T]):
 
     def find(self, body: bytes) -> tuple[T, int | None] | None:
         """The thing whose shape ``body`` has, and the id of its creator."""
-        place = (body[:_ENDS], body[-_ENDS:], len(body))
-        layout = self._layouts.get(place)
-        if layout is not None and layout.pick(body) == layout.texts:
-            if layout.creator is None:
-                return layout.thing, None
-            number = body[layout.creator]
-            if number.isdigit() and len(number) <= _ID_DIGITS:
-                return layout.thing, int(number)
-        return self._compare(body, place)
+        if self._misses < _PATIENCE:
+            layout = self._layouts.get((body[:_ENDS], body[-_ENDS:], len(body)))
+            if layout is not None and layout.pick(body) == layout.texts:
+                self._misses = 0
+                if layout.creator is None:
+                    return layout.thing, None
+                number = body[layout.creator]
+                if number.isdigit() and len(number) <= _ID_DIGITS:
+                    return layout.thing, int(number)
+            self._misses += 1
+        return self._compare(body)
 
-    def _compare(self, body: bytes, place: _Key) -> tuple[T, int | None] | None:
+    def _compare(self, body: bytes) -> tuple[T, int | None] | None:
         parts = body.split(b"\t")
         for shape in self._shapes.get(_key(parts), ()):
             starts = shape.starts
@@ -99,6 +104,7 @@ class Shapes(Generic[T]):
                     continue
                 if shape.layouts < _LAYOUTS:
                     shape.layouts += 1
+                    place = (body[:_ENDS], body[-_ENDS:], len(body))
                     self._layouts[place] = _Layout(parts, shape)
                 return shape.thing, int(number) if shape.creator else None
         return None
