@@ -67,10 +67,11 @@ def test_every_message_becomes_rows_once_and_what_is_no_event_a_dead_letter(
                 assert (original.key, original.value) == (letter.key, letter.value)
         status = stream.status()
         assert status.dead_letters == {topic.name: 2 for topic in TOPICS}
-        assert status.events == {
+        events = {
             topic.name: sum(len(p) for p in without_repetitions(logs[topic.name]).values()) - 2
             for topic in TOPICS
         }
+        assert status.events == {name: number for name, number in events.items() if number}
 
 
 def test_a_graceful_stop_lands_what_was_taken_and_the_next_start_goes_on(
