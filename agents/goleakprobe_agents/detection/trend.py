@@ -196,7 +196,9 @@ def _shape(
     recent = end - (before + before2) / 2
     late = _divide(recent / (third - 0.5), _divide(growth, np.maximum(elapsed, 1.0)))
     origin = smooth[rows, begun]
-    area = np.where(rising, smooth - origin[:, None], 0.0).sum(axis=1) / (elapsed + 1.0)
+    # The last bucket is left out: it is smoothed to the one before, which would bend a line.
+    above = np.where(rising, smooth - origin[:, None], 0.0)[:, :-1]
+    area = above.sum(axis=1) / np.maximum(elapsed, 1.0)
     most = np.argmax(rising & (record >= (level + 0.8 * growth)[:, None]), axis=1)
     moves = np.where(rising[:, 1:], np.diff(smooth, axis=1), 0.0)
     return Trend(
@@ -210,7 +212,7 @@ def _shape(
         drawdown=np.where(growth > 0, _divide(fall, growth), 9.0),
         spread=_divide(total * total, (steps * steps).sum(axis=1)),
         span=np.maximum(most - begun, 0).astype(np.float64),
-        centre=1.0 - _divide(area, smooth[:, -1] - origin),
+        centre=1.0 - _divide(area, above[:, -1]),
         noise=_noise(floors, weight),
         risen=np.maximum(moves, 0.0).sum(axis=1),
         fallen=np.maximum(-moves, 0.0).sum(axis=1),

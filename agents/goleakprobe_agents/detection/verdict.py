@@ -77,8 +77,8 @@ AGED_RULES = JudgingRules(
     growth_of_level=0.05,
     drawdown=0.1,
     fast_per_second=math.inf,
-    settling_seconds=1800.0,
-    lasting_seconds=2400.0,
+    settling_seconds=2400.0,
+    lasting_seconds=2200.0,
     doubt=0.6,
 )
 """For the goroutines of one signature that are older than ten minutes."""
