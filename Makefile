@@ -5,11 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Two cores are common on small machines; xdist reads this.
 JOBS ?= 2
-ROUNDS ?= 3
-BROKER ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers test-quick test-integration bench clean lock
+.PHONY: help demo test check lint types layers test-quick test-go-versions fuzz bench clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -30,7 +28,14 @@ demo: $(STAMP) ## Find real leaks in real Go programs, end to end, in a few minu
 	$(BIN)/goleakprobe demo
 
 test: $(STAMP) ## Run all tests this machine has the parts for; the rest are skipped with a reason
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not bench and not fuzz"
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m "not bench and not fuzz and not go_versions"
+
+test-go-versions: $(STAMP) ## The tests that fetch every Go release (about 600 MB) and build with it
+	$(BIN)/pytest -q -n 0 -m go_versions
+
+fuzz: $(STAMP) ## Coverage-guided fuzzing of the decoders
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/fuzz.txt
+	$(BIN)/pytest -q -n 0 -m fuzz
 
 test-quick: $(STAMP) ## Unit tests alone: seconds, no broker, no Go
 	$(BIN)/pytest -q -n $(JOBS) -m "not broker and not go and not go_versions and not kafka and not alertmanager and not browser and not slow and not fuzz and not bench"
