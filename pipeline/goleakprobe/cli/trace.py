@@ -91,7 +91,9 @@ def trace(
     """
     from goleakprobe.errors import GoLeakProbeError
     from goleakprobe.trace import EngineUnavailableError, TraceAnalysis, TraceError
+    from goleakprobe.trace.allocation import keep_freed_memory
 
+    keep_freed_memory()
     remote = source.startswith(("http://", "https://"))
     if not remote and not Path(source).is_file():
         raise _failed(f"there is no file {source}", _USAGE)

@@ -65,6 +65,7 @@ class TraceAnalysis:
         """
         for part in self.decoder.feed(chunk):
             self._add(part)
+            del part  # else it is held while the next generation is decoded
 
     def finish(self) -> TraceReport:
         """The report of all that was whole.

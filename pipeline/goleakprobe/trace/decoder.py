@@ -108,6 +108,8 @@ class Decoder:
             if transitions is not None:
                 self._last_generation = generation.number
                 yield transitions
+            # Held on to, these would add to the next generation's memory.
+            del transitions
 
     def _decode(self, generation: Generation) -> Transitions | None:
         if generation.fault is not None:

@@ -50,14 +50,15 @@ class NumpyEngine:
         decoder = PieceDecoder(rows, roles(generation.version), ids)
         piece: list[Batch] = []
         size = 0
-        for batch in by_thread(generation):
+        batches = by_thread(generation)
+        batches.reverse()
+        while batches:
+            batch = batches.pop()
             piece.append(batch)
             size += len(batch.data)
-            if size >= self._piece_bytes:
+            if size >= self._piece_bytes or not batches:
                 decoder.decode(piece)
                 piece, size = [], 0
-        if piece:
-            decoder.decode(piece)
         if not rows.heads.length:
             return None, rows.events
         return order_rows(rows, first_generation=generation.first), rows.events

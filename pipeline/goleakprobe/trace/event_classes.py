@@ -12,7 +12,17 @@ from goleakprobe.trace.wire import (
     Event,
 )
 
-__all__ = ["JUMPS", "LOCAL_STACK", "Role", "argument_counts", "roles"]
+__all__ = [
+    "CREATING",
+    "HEAD_FIELDS",
+    "JUMPS",
+    "LOCAL_STACK",
+    "SEQUENCED",
+    "STACKED",
+    "Role",
+    "argument_counts",
+    "roles",
+]
 
 _EXPERIMENTS_SINCE = 23
 
@@ -85,6 +95,19 @@ def argument_counts() -> bytes:
     """How many numbers follow the type byte of each event."""
     return _table(ARGUMENT_COUNTS | EXPERIMENTAL_ARGUMENT_COUNTS)
 
+
+SEQUENCED, CREATING, STACKED = 1, 2, 4
+HEAD_FIELDS = _table(
+    {
+        Event.GO_CREATE: CREATING | STACKED,
+        Event.GO_CREATE_BLOCKED: CREATING | STACKED,
+        Event.GO_START: SEQUENCED,
+        Event.GO_UNBLOCK: SEQUENCED | STACKED,
+        Event.GO_SWITCH: SEQUENCED,
+        Event.GO_SWITCH_DESTROY: SEQUENCED,
+    }
+)
+"""Which heads name a sequence number or a start stack (argument 2), and a stack (argument 3)."""
 
 _REASON, _STACK = 1, 2
 LOCAL_STACK = _table(

@@ -67,7 +67,7 @@ def order_rows(rows: RowBuffers, *, first_generation: bool) -> Ordered:
     creation in its generation, or on a thread without a goroutine.
     """
     slots = _assign_slots(rows)
-    at_head, at_local, slot_place = _places(rows, slots)
+    at_head, at_local, slot_place = _places(rows, slots.of_head)
     total = len(at_head) + len(at_local)
     first_row = slot_place.take(slots.first_slot)
     row_count = np.diff(first_row, append=total)
@@ -149,18 +149,23 @@ def _assign_slots(rows: RowBuffers) -> _Slots:
     return _Slots(members, first_slot, slot, not regular)
 
 
-def _places(rows: RowBuffers, slots: _Slots) -> tuple[Longs, Longs, Longs]:
+def _places(rows: RowBuffers, slot_of_head: Longs) -> tuple[Longs, Longs, Longs]:
     """Row of each head, of each local, and of the begin of each slot."""
     context = rows.locals["context"]
     owner = rows.contexts["head"]
     sizes = np.bincount(context, minlength=len(owner))
     owned = np.flatnonzero(owner >= 0)
     heads = owner.take(owned)
-    lengths = np.ones(len(slots.of_head), np.int64)
-    lengths[slots.of_head.take(heads)] += sizes.take(owned)
-    slot_place = np.cumsum(lengths)
+    # A head has one context at most, and both are in thread order: this walks forward.
+    held = np.ones(len(slot_of_head), np.int64)
+    held[heads] += sizes.take(owned)
+    slot_place = np.empty(len(held), np.int64)
+    slot_place[slot_of_head] = held
+    lengths = slot_place.copy()
+    np.cumsum(slot_place, out=slot_place)
     slot_place -= lengths
-    at_head = slot_place.take(slots.of_head)
+    del lengths
+    at_head = slot_place.take(slot_of_head)
     # Locals are in thread order, so a context's are numbered on from its first.
     shift = np.cumsum(sizes)
     np.subtract(sizes, shift, out=shift)

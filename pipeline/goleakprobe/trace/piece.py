@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goleakprobe.trace.errors import MalformedTraceError
-from goleakprobe.trace.event_classes import LOCAL_STACK, Role
+from goleakprobe.trace.event_classes import (
+    CREATING,
+    HEAD_FIELDS,
+    LOCAL_STACK,
+    SEQUENCED,
+    STACKED,
+    Role,
+)
 from goleakprobe.trace.events import Events, Threads, read_events
 from goleakprobe.trace.rows import NO_HEAD, Column, RowBuffers
 from goleakprobe.trace.states import STATE_OF_STATUS, STATUS_ROW, Row
@@ -91,26 +98,25 @@ class PieceDecoder:
             raise MalformedTraceError("a goroutine id is out of range")
         at += 1
         second = numbers.values(at)
-        sequenced = (kinds == Event.GO_START) | (kinds == Event.GO_UNBLOCK)
+        fields = np.frombuffer(kinds.tobytes().translate(HEAD_FIELDS), np.uint8)
         if Role.SWITCH in events.present:
-            switches = events.roles.take(head_at) & Role.SWITCH != 0
-            sequenced |= switches
-            kinds[switches] = Row.SWITCH_UNBLOCK
-        sequence = second * sequenced
-        if numbers.has_long and len(sequence) and (sequence.min() < 0 or sequence.max() >> 31):
+            kinds[events.roles.take(head_at) & Role.SWITCH != 0] = Row.SWITCH_UNBLOCK
+        unordered = np.flatnonzero((fields & SEQUENCED) == 0)
+        others = second.take(unordered)
+        second[unordered] = 0
+        if numbers.has_long and len(second) and (second.min() < 0 or second.max() >> 31):
             raise MalformedTraceError("a sequence number is out of range")
-        heads["sequence"][:] = sequence
+        heads["sequence"][:] = second
+        second[unordered] = others
         at += 1
-        created = (kinds == Event.GO_CREATE) | (kinds == Event.GO_CREATE_BLOCKED)
-        starts = np.flatnonzero(created)
+        starts = np.flatnonzero(fields & CREATING)
         heads["start_stack"][:] = 0
         if len(starts):
             mapped = np.empty(len(starts), np.int32)
             self._ids.stacks.map(_small(second.take(starts)), mapped)
             heads["start_stack"][starts] = mapped
-        created |= kinds == Event.GO_UNBLOCK
         third = numbers.values(at)
-        third *= created
+        third *= (fields & STACKED) != 0
         if Role.STATUS in events.present:
             return self._read_statuses(heads, head_at, at, second, third, events, threads)
         self._ids.stacks.map(_small(third) if numbers.has_long else third, heads["stack"])
