@@ -32,5 +32,3 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Distinct wait reasons of the whole trace; the runtime has about twenty."""
     damages: int = 1000
     """Damages that are told apart; the rest are only counted."""
-    partition_rows: int = 4 << 20
-    """A generation with more rows is put in order in parts, so that memory stays bounded."""
