@@ -178,9 +178,10 @@ def read_logs(broker: BrokerSettings, names: Sequence[str]) -> dict[str, Log]:
                     logs[record.topic][record.partition].append(_fetched(record))
     finally:
         consumer.close()
-    for log in logs.values():
-        for messages in log.values():
-            assert [m.offset for m in messages] == list(range(len(messages)))
+    for name, log in logs.items():
+        for partition, messages in log.items():
+            offsets = [m.offset for m in messages]
+            assert offsets == list(range(len(messages))), f"{name}/{partition}"
     return logs
 
 

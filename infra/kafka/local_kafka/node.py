@@ -33,7 +33,7 @@ def java_command(
     options = [*options, f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     if class_archive().exists():
         options.append(f"-XX:SharedArchiveFile={class_archive()}")
-    options += ["-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
+    options += ["-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-Djava.awt.headless=true"]
     options += [f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"]
     return [java(), *options, "-cp", f"{kafka_jars()}/*", main, *arguments]
 
@@ -101,11 +101,12 @@ class KafkaNode:
         """Start the process, on the same ports and data as before; returns at once."""
         if self.running:
             return
+        # A killed node leaves the libraries behind that it unpacks; so they go to its own folder.
         command = java_command(
             "kafka.Kafka",
             str(self._settings),
             heap_mb=self._heap_mb,
-            options=self._java_options,
+            options=[*self._java_options, f"-Djava.io.tmpdir={self._settings.parent}"],
         )
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own jars, arguments are ours

@@ -91,8 +91,10 @@ _PORTS = range(15_000, 32_000)
 
 
 def random_id() -> str:
-    """A cluster id as Kafka writes them."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A cluster id as Kafka writes them; one that no command takes for an option."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()).startswith("-"):
+        pass
+    return text.rstrip("=")
 
 
 def free_ports(nodes: int) -> list[Ports]:
@@ -118,6 +120,10 @@ _SMALL = {
     "group.initial.rebalance.delay.ms": "0",
     # Its default takes a third of the small heap.
     "log.cleaner.dedupe.buffer.size": str(8 * 1024 * 1024),
+    # Retention goes by the messages' own times; examples and tests publish events of years ago,
+    # which would be deleted while they are read. Nothing here lives long enough to need it.
+    "log.initial.task.delay.ms": str(24 * 3600 * 1000),
+    "log.retention.check.interval.ms": str(24 * 3600 * 1000),
     # Index files are allocated at full size, two for each of some hundred partitions.
     "log.index.size.max.bytes": str(1024 * 1024),
 }
