@@ -78,7 +78,7 @@ def pandas_microseconds(keys=20):
 def test_a_key_update_costs_a_fraction_of_a_pandas_recomputation(name, rows):
     cost, bank = microseconds(BANKS[name], rows, *((70, 50) if rows > 1000 else ()))
     scorer, recomputed = river_microseconds(), pandas_microseconds()
-    print(  # noqa: T201
+    print(
         f"\n{name} {rows} keys: {cost:.2f} us/update, {bank.state_bytes / rows:.0f} B/key, "
         f"checkpoint {len(bank.dump()) / rows:.0f} B/key; river {scorer:.2f}, "
         f"pandas {recomputed:.0f} us"
