@@ -15,6 +15,7 @@ from goleakprobe_agents.services import ServiceStage
 from goleakprobe_agents.settings import DetectionSettings
 from goleakprobe_schemas import ASSESSMENTS, FINDINGS, LIFECYCLES, Target
 from stream_harness import Feed, count, drained, stream_settings, told, undisturbed, waited
+from stream_messages import START_NS
 from traced_windows import leaking_window
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def test_a_killed_lifecycles_worker_loses_and_doubles_nothing(
                         service=target.service,
                         instance=target.instance,
                         id=f"{target.key}@{number}",
+                        # Kafka refuses messages from the future.
+                        time_ns=START_NS + 60 * number * 10**9,
+                        process_start_ns=START_NS - 10**9,
                     )
                     feed.send(LIFECYCLES, target.key, window)
             feed.flush()

@@ -12,7 +12,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from goleakprobe_schemas import TOPICS, CreationTraced, Evidence, FlowTraced, SnapshotGroup, Topic
+from goleakprobe_agents.landing.lifecycle_rows import (
+    WINDOW_READERS,
+    evidence_value,
+    window_row_count,
+    window_rows,
+)
+from goleakprobe_schemas import TOPICS, SnapshotGroup, Topic
 from goleakprobe_schemas.arrow import table_schema
 
 if TYPE_CHECKING:
@@ -42,7 +48,7 @@ def row_count(topic: Topic, event: Any) -> int:
     if topic.table == "assessments":
         return 1 + len(event.signatures)
     if topic.table == "lifecycles":
-        return max(1, len(event.creations) + len(event.flows))
+        return window_row_count(event)
     return 1
 
 
@@ -202,107 +208,10 @@ _GROWTH_FIELDS = {
 
 
 def _lifecycles(events: Sequence[Any]) -> tuple[Columns, NDArray[np.int64] | None]:
-    sizes = np.fromiter(
-        (max(1, len(e.creations) + len(e.flows)) for e in events), np.int64, len(events)
-    )
+    sizes = np.fromiter((window_row_count(e) for e in events), np.int64, len(events))
     message_of_row = np.repeat(np.arange(len(events)), sizes)
-    parts: list[Any] = []
-    wakers: list[list[dict[str, Any]] | None] = []
-    for event in events:
-        # Creation sites first: they are the rows without a signature.
-        parts.extend((*event.creations, *event.flows) or (None,))
-        woken_by = _woken_by(event)
-        wakers.extend([None] * (len(event.creations) or not event.flows))
-        wakers.extend(woken_by.get((flow.wait, flow.blocking_site)) for flow in event.flows)
-    columns = _of_messages(
-        events,
-        message_of_row,
-        {
-            "event_id": lambda e: e.id,
-            **{name: _field(name) for name in _WINDOW_OF_TRACE},
-            "wall_seconds": lambda e: e.cost.wall_seconds,
-            "body_bytes": lambda e: e.cost.body_bytes,
-            "decode_seconds": lambda e: e.cost.decode_seconds,
-        },
-        "lifecycles",
-    )
-    for name in _LIFECYCLE_FIELDS:
-        columns[name] = [getattr(part, name, None) for part in parts]
-    flows = [part if isinstance(part, FlowTraced) else None for part in parts]
-    columns["blocked"] = [
-        part.blocked if isinstance(part, CreationTraced) else None for part in parts
-    ]
-    columns["goroutine_ids"] = [flow and [one.goroutine for one in flow.blocked] for flow in flows]
-    columns["wakers"] = wakers
-    columns["evidence"] = [flow and _reasons(flow.evidence) for flow in flows]
-    return columns, message_of_row
-
-
-def _field(name: str) -> Callable[[Any], Any]:
-    return lambda event: getattr(event, name)
-
-
-def _woken_by(event: Any) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Wait and blocking site to who woke it, as the column holds them."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for edge in event.wakers:
-        found.setdefault((edge.wait, edge.blocking_site), []).append(
-            {
-                "site": edge.waker_site,
-                "start": edge.waker_start,
-                "count": edge.count,
-                "alive": edge.waker_alive,
-            }
-        )
-    return found
-
-
-_WINDOW_OF_TRACE = (
-    "namespace",
-    "service",
-    "instance",
-    "time_ns",
-    "window_seconds",
-    "total",
-    "process_start_ns",
-    "go_version",
-    "build_id",
-    "trace_events",
-    "lost_bytes",
-    "truncated",
-)
-_LIFECYCLE_FIELDS = (
-    "creation_site",
-    "start",
-    "created",
-    "exited",
-    "created_thirds",
-    "exited_thirds",
-    "alive",
-    "runnable_seconds",
-    "running_seconds",
-    "blocked_seconds",
-    "syscall_seconds",
-    "signature",
-    "wait",
-    "blocking_site",
-    "net_thirds",
-    "net_per_second",
-    "completed",
-    "completed_seconds",
-    "longest_seconds",
-    "last_wake_seconds_ago",
-    "open",
-    "open_earlier",
-    "open_born",
-    "born_thirds",
-    "open_seconds_median",
-    "open_seconds_max",
-    "never_woken",
-    "waker_gone",
-    "no_way_out",
-    "wakers_alive",
-)
+    columns = _of_messages(events, message_of_row, WINDOW_READERS, "lifecycles")
+    return columns | window_rows(events), message_of_row
 
 
 def _stacks(events: Sequence[Any]) -> tuple[Columns, None]:
@@ -334,20 +243,8 @@ def _findings(events: Sequence[Any]) -> tuple[Columns, None]:
     columns["event_id"] = [e.id for e in events]
     columns["state"] = [e.state.value for e in events]
     columns["grade"] = [e.grade.value for e in events]
-    columns["evidence"] = [_reasons(e.evidence) for e in events]
+    columns["evidence"] = [evidence_value(e.evidence) for e in events]
     return columns, None
-
-
-def _reasons(evidence: Sequence[Evidence]) -> list[dict[str, Any]]:
-    return [
-        {
-            "grade": one.grade.value,
-            "detector": one.detector,
-            "summary": one.summary,
-            "numbers": list(one.numbers.items()),
-        }
-        for one in evidence
-    ]
 
 
 _WINDOW_FIELDS = (
