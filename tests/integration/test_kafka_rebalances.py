@@ -22,6 +22,7 @@ from stream_harness import (
     assert_exact,
     drained,
     leaking_fleet,
+    read_logs,
     stream_settings,
     waited,
 )
@@ -118,6 +119,56 @@ def test_offsets_that_a_log_never_had_are_crossed_and_told(
     assert verification.total("absent", "runtime") == TRANSACTIONS - 1
     assert verification.total("events", "runtime") == 50
     assert verification.total("rows", "runtime") == 50
+
+
+def test_offsets_that_retention_took_are_crossed_and_told(
+    broker: BrokerSettings, tmp_path: Path
+) -> None:
+    """A worker comes back after so long that the broker has deleted what it had not read."""
+    settings = stream_settings(broker, tmp_path)
+    log = tmp_path / "worker.log"
+    with Feed(broker) as feed:
+
+        def send(numbers: range) -> None:
+            for number in numbers:
+                feed.send(RUNTIMES, "k", a_sample(number))
+            feed.flush()
+
+        def land_all_but(missing: int) -> None:
+            with RunningStream(settings, role="land", log=log) as stream:
+                waited(
+                    lambda: (
+                        sum(stream.status().next_offsets("land").values())
+                        == feed.sent[RUNTIMES.name]
+                    ),
+                    "all samples to be taken",
+                )
+                assert stream.stop() == 0
+            verification = verify_lake(settings.lake.path)
+            assert verification.exact
+            assert verification.total("absent", "runtime") == missing
+            assert verification.total("rows", "runtime") == feed.sent[RUNTIMES.name] - missing
+
+        send(range(10))
+        land_all_but(0)
+        send(range(10, 30))
+        delete_before(broker, 25)
+        land_all_but(15)
+    assert "log_lacks_offsets" in log.read_text()
+
+
+def delete_before(broker: BrokerSettings, offset: int) -> None:
+    """What retention does, at once, in the one partition that has messages."""
+    from kafka import TopicPartition
+    from kafka.admin import KafkaAdminClient
+
+    log = read_logs(broker, [RUNTIMES.name])[RUNTIMES.name]
+    (partition,) = [partition for partition, messages in log.items() if messages]
+    admin = KafkaAdminClient(**client_options(broker))
+    try:
+        admin.delete_records({TopicPartition(RUNTIMES.name, partition): offset})
+    finally:
+        admin.close()
 
 
 def transactional_producer(broker: BrokerSettings) -> Any:

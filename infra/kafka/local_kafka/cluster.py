@@ -155,12 +155,19 @@ class KafkaCluster:
         """Wait until every replica of every partition is in sync; KafkaStartError."""
         self._wait(_all_in_sync, "replicas are not in sync", seconds)
 
-    def leader(self, topic: str, partition: int) -> KafkaNode:
-        """The node that leads a partition; KeyError while none does."""
-        with self._admin() as admin:
+    def leader(self, topic: str, partition: int, seconds: float = _START_SECONDS) -> KafkaNode:
+        """The running node that leads a partition, once there is one; KafkaStartError."""
+        found: list[KafkaNode] = []
+
+        def is_led(admin: Any) -> bool:
             (described,) = admin.describe_topics([topic])
-        leaders = {p["partition_index"]: p["leader_id"] for p in described["partitions"]}
-        return {node.number: node for node in self.nodes}[leaders[partition]]
+            leaders = {p["partition_index"]: p["leader_id"] for p in described["partitions"]}
+            led_by = leaders.get(partition)
+            found.extend(n for n in self.nodes if n.number == led_by and n.running)
+            return bool(found)
+
+        self._wait(is_led, f"nobody leads {topic}/{partition}", seconds)
+        return found[0]
 
     def __enter__(self) -> Self:
         return self.start()
