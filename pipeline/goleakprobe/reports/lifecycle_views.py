@@ -142,8 +142,9 @@ def wakers_in_words(site: SiteLifecycle) -> str:
     if not site.wakers:
         return "nobody was seen to wake one"
     told = [
-        f"{short_site(waker.site) if waker.site else 'the runtime'} ({waker.count:,} times, "
-        f"{waker.alive:,} alive)"
+        f"{short_site(waker.site)} ({waker.count:,} times, {waker.alive:,} alive)"
+        if waker.site
+        else f"the runtime ({waker.count:,} times)"
         for waker in site.wakers[:_WAKERS_MAX]
     ]
     more = len(site.wakers) - len(told)
