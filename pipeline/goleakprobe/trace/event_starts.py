@@ -64,7 +64,8 @@ def _mark_by_lanes(following: NDArray[np.int64], count: int) -> NDArray[np.bool_
     for _ in range(_RUN_UP):
         place = following.take(place)
     place[0] = 0
-    bounds = np.append(place[1:], count)
+    # A lane out of step may run past the end; the one before it need not follow it there.
+    bounds = np.minimum(np.append(place[1:], count), count)
     marks = np.zeros(len(following), np.bool_)
     steps = max(16, width // 4)
     path = np.empty((steps, lanes), np.int64)

@@ -32,6 +32,13 @@ def test_lanes_agree_with_a_walk(choices, seed):
             assert find_event_starts(jumps[: len(jumps) - cut]).tolist() == expected
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("jump", "count"), [(2, 76_844), (4, 76_848), (5, 76_850), (5, 131_075)])
+def test_a_lane_that_runs_past_the_end_holds_up_nobody(jump, count):
+    """Equal events, as of many parked goroutines: out of step, the last lane ends elsewhere."""
+    assert find_event_starts(bytes([jump]) * count).tolist() == list(range(0, count, jump))
+
+
 def test_few_events_are_walked():
     assert find_event_starts(bytes([2, 9, 1, 3, 9, 9])).tolist() == [0, 2, 3]
     with pytest.raises(MalformedTraceError):
