@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers test-quick test-go-versions fuzz bench clean lock
+.PHONY: help demo test check lint types layers test-quick test-go-versions fuzz kafka bench clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(STAMP) ## Run all tests this machine has the parts for; the rest are ski
 
 test-go-versions: $(STAMP) ## The tests that fetch every Go release (about 600 MB) and build with it
 	$(BIN)/pytest -q -n 0 -m go_versions
+
+kafka: $(STAMP) ## A local Apache Kafka, for trying things out (needs Java 17 and Maven)
+	PYTHONPATH=infra/kafka $(BIN)/python -m local_kafka
 
 fuzz: $(STAMP) ## Coverage-guided fuzzing of the decoders
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/fuzz.txt

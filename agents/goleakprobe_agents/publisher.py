@@ -7,6 +7,7 @@ retries in order and answers for every message.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from goleakprobe_agents.stage import Output
     from goleakprobe_schemas import Topic
 
-__all__ = ["Outgoing", "Publisher", "dead_letter", "outgoing"]
+__all__ = ["Outgoing", "Publisher", "dead_letter", "not_ahead", "outgoing"]
 
 _SOURCE = "goleakprobe/agents"
 # A batch that gives up while the next one succeeds would leave a hole that readers take for a
@@ -93,6 +94,16 @@ def dead_letter(topic: Topic, message: Message, stage: str, error: BaseException
     )
 
 
+def not_ahead(timestamp_ms: int | None, now_ms: int) -> int | None:
+    """A message's time, but never after now.
+
+    Event time comes from collectors. Apache Kafka refuses messages from more than an hour ahead
+    (``message.timestamp.after.max.ms``), and one collector's wrong clock must not stop a worker;
+    the event itself keeps its time.
+    """
+    return None if timestamp_ms is None else min(timestamp_ms, now_ms)
+
+
 class Publisher:
     """An idempotent producer; ``publish`` returns once the broker has taken every message."""
 
@@ -117,13 +128,14 @@ class Publisher:
         try:
             if self._producer is None:
                 self._producer = self._connect()
+            now_ms = time.time_ns() // 1_000_000
             futures = [
                 self._producer.send(
                     each.topic,
                     key=each.key,
                     value=each.value,
                     headers=each.headers,
-                    timestamp_ms=each.timestamp_ms,
+                    timestamp_ms=not_ahead(each.timestamp_ms, now_ms),
                     partition=each.partition,
                 )
                 for each in messages
