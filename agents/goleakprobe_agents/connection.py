@@ -97,7 +97,12 @@ def unanswered(settings: BrokerSettings, error: BaseException) -> BrokerUnavaila
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    """A client context; CredentialsError names the file that cannot be used."""
+    """A client context; CredentialsError names the file, or the setting, that cannot be used."""
+    if settings.server_name:
+        # Both Kafka clients verify against the address they connect to, which the broker names.
+        raise CredentialsError(
+            "broker.tls.server_name", "no Kafka client here can verify another name; leave it out"
+        )
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ssl.SSLError) as error:
