@@ -48,6 +48,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", r"ignore:(read|open)_text is deprecated:DeprecationWarning"
     )
+    # It also leaves a socket whose connect failed to the garbage collector, which may close it
+    # in any later test. Such a socket has an address of its own ("any") and none at the far end.
+    config.addinivalue_line(
+        "filterwarnings",
+        r"ignore:unclosed <socket\.socket [^>]*laddr=\('(0\.0\.0\.0|..)', [^>r]*>:ResourceWarning",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -169,10 +169,11 @@ async def test_a_gzip_bomb_stops_at_the_size_limit() -> None:
 @pytest.mark.parametrize(
     ("body", "encoding", "said"),
     [
-        (gzip.compress(b"x" * 1000)[:-10], "gzip", "ends early"),
+        (gzip.compress(b"x" * 1000, mtime=0)[:-10], "gzip", "ends early"),
         (b"not gzip at all", "gzip", "damaged"),
         (b"x", "br", "only gzip was asked for"),
     ],
+    ids=["cut", "garbage", "other"],
 )
 async def test_an_encoding_that_cannot_be_undone_is_an_error(
     body: bytes, encoding: str, said: str
