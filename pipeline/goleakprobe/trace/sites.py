@@ -1,7 +1,9 @@
 """Places in the code, by the numbers that statistics count them under.
 
-A blocking site is where a goroutine waits and for what; a creation site is the ``go`` statement
-and what it starts. Many stacks share a site. Numbers are dense and last for the whole trace.
+A blocking site is where a goroutine waits, for what, and by which way it came there: the last as
+the signature that snapshots give the stack, so that readers and servers that wait in the same
+line of the standard library stay apart. A creation site is the ``go`` statement and what it
+starts. Many stacks share a site. Numbers are dense and last for the whole trace.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ class BlockingPlace(NamedTuple):
     """``function file:line`` of the code that waits."""
     stack: int
     """One stack that waits here, interned; the first seen."""
+    signature: str
+    """The signature that snapshots would give this wait; empty for a waker's place."""
 
 
 class CreationPlace(NamedTuple):
@@ -67,9 +71,9 @@ class Places:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self.blocking: list[BlockingPlace] = [BlockingPlace("", "", 0)]
+        self.blocking: list[BlockingPlace] = [BlockingPlace("", "", 0, "")]
         self.creation: list[CreationPlace] = [CreationPlace("", "", runtime=False)]
-        self._blocking_numbers: dict[tuple[str, str], int] = {("", ""): NOWHERE}
+        self._blocking_numbers: dict[tuple[str, str, str], int] = {("", "", ""): NOWHERE}
         self._creation_numbers: dict[tuple[str, str], int] = {("", ""): NOWHERE}
         self._blocking_keys: dict[int, int] = {}
         self._creation_keys: dict[int, int] = {}
@@ -79,10 +83,6 @@ class Places:
         """Frames of an interned stack; none for an unknown one."""
         frames = self._decoder.stacks.frames
         return frames[stack] if 0 <= stack < len(frames) else ()
-
-    def signature(self, place: BlockingPlace) -> str:
-        """The signature that snapshots would give this wait."""
-        return signature(self.frames(place.stack), place.wait)
 
     def blocking_numbers(
         self, stacks: NDArray[np.int32], reasons: NDArray[np.int32]
@@ -114,17 +114,19 @@ class Places:
         if words in _VAGUE:
             text = texts[reason] if 0 < reason < len(texts) else ""
             words = (text == "sync" and wait_from_sync(functions)) or _WORDS.get(text, text)
-        return self._blocking_of(words, site(blocking_frame(frames)), stack)
+        where = site(blocking_frame(frames))
+        return self._blocking_of(BlockingPlace(words, where, stack, signature(frames, words)))
 
-    def _blocking_of(self, wait: str, where: str, stack: int) -> int:
-        number = self._blocking_numbers.setdefault((wait, where), len(self.blocking))
+    def _blocking_of(self, place: BlockingPlace) -> int:
+        key = (place.wait, place.site, place.signature)
+        number = self._blocking_numbers.setdefault(key, len(self.blocking))
         if number == len(self.blocking):
-            self.blocking.append(BlockingPlace(wait, where, stack))
+            self.blocking.append(place)
         return number
 
     def _waker(self, stack: int, _: int) -> int:
         frame = blocking_frame(self.frames(stack))
-        return self._blocking_of("", site(frame), stack) if frame else NOWHERE
+        return self._blocking_of(BlockingPlace("", site(frame), stack, "")) if frame else NOWHERE
 
     def _creation(self, start: int, creator: int) -> int:
         frames = self.frames(start)

@@ -190,7 +190,7 @@ class _Summary:
                 BlockingSite(
                     wait=place.wait,
                     site=place.site,
-                    signature=self._places.signature(place),
+                    signature=place.signature,
                     frames=self._places.frames(place.stack)[: self._caps.frames],
                     completed=completed,
                     completed_seconds=seconds,
@@ -257,7 +257,7 @@ class _Summary:
             runtime=made.runtime,
             wait=place.wait,
             blocking_site=place.site,
-            signature=self._places.signature(place),
+            signature=place.signature,
             completed=ended[0],
             completed_seconds=ended[1] / _NS,
             longest_seconds=self._completed(blocking)[2],
