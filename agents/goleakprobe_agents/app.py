@@ -1,8 +1,8 @@
 """The Faust application of a worker role, and the few places where Faust is told what to trust.
 
 What is taken from Faust: the consumer group, partitions handed to agents, batches. What is not:
-its offsets (positions come from the shell), its error handling (any error ends the process), its
-tables, its producer and its web server.
+its offsets (positions come from the shell), its bookkeeping of every message (see consumer.py),
+its error handling (any error ends the process), its tables, its producer and its web server.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import faust
 import structlog
-from faust.transport.drivers.aiokafka import Consumer
 
 from goleakprobe_agents.connection import faust_credentials
+from goleakprobe_agents.consumer import BundlingConsumer
 from goleakprobe_agents.errors import LogGapError, StoppingError
 from goleakprobe_agents.log_ends import first_offset_from
 from goleakprobe_agents.shell import Place
@@ -35,10 +35,10 @@ __all__ = ["EXIT_CRASHED", "build_app", "consume", "end_process", "read_from_she
 EXIT_CRASHED = 70
 """EX_SOFTWARE of sysexits.h: start me again."""
 
-_BATCH_MESSAGES = 500
+_BATCH_BUNDLES = 8
 _BATCH_SECONDS = 0.1
-# Messages that Faust may hold per topic before it stops fetching.
-_BUFFERED_MESSAGES = 1024
+# Bundles that Faust may hold; never reached, the consumer holds fewer.
+_BUFFERED_BUNDLES = 1024
 _FETCH_BYTES = 4 * 1024 * 1024
 _COMMIT_SECONDS = 1.0
 # A worker that waits for a full disk keeps its partitions: nobody else could do better.
@@ -71,7 +71,7 @@ def build_app(settings: StreamSettings, role: str) -> Any:
         key_serializer="raw",
         value_serializer="raw",
         stream_wait_empty=False,
-        stream_buffer_maxsize=_BUFFERED_MESSAGES,
+        stream_buffer_maxsize=_BUFFERED_BUNDLES,
         stream_recovery_delay=0.0,
         # Faust's own assignor exists for table changelogs; without tables it uses round robin.
         table_standby_replicas=0,
@@ -95,7 +95,7 @@ def read_from_shell(app: Any, shell: Shell) -> None:
     an attribute, is replaced by one that asks the shell.
     """
 
-    class PositionedConsumer(Consumer):
+    class PositionedConsumer(BundlingConsumer):
         async def seek_to_committed(self) -> Mapping[Any, int]:
             try:
                 return await _seek_to_positions(self, shell)
@@ -124,9 +124,11 @@ async def _seek_to_positions(consumer: Any, shell: Shell) -> dict[Any, int]:
 
 async def consume(stream: Any, shell: Shell, broker: BrokerSettings) -> None:
     """The body of every agent: raw batches to the shell; any error ends the process."""
-    async for events in stream.noack_take(_BATCH_MESSAGES, within=_BATCH_SECONDS):
+    async for events in stream.noack_take(_BATCH_BUNDLES, within=_BATCH_SECONDS):
         try:
-            await _work([event.message for event in events], shell, broker)
+            await _work(
+                [each for event in events for each in event.message.messages], shell, broker
+            )
         except StoppingError:
             return
         except Exception as error:

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StagePartition", "StageRunner"]
 
-# Bounds the memory that unacknowledged messages hold between two snapshots.
-_MAX_HELD = 50_000
-
 _log = structlog.get_logger(__name__)
 
 
@@ -49,7 +46,6 @@ class StagePartition:
         self.stage = stage
         self.guard: ContiguityGuard | None = None
         self.marks = OriginMarks()
-        self.held: list[Message] = []
         self.restored_offset: int | None = None
         self.poison: frozenset[int] = frozenset()
         self.careful_until = 0
@@ -137,10 +133,19 @@ class StageRunner:
     async def take(self, messages: Sequence[Message]) -> None:
         """Advance every partition of the batch and deliver what comes out."""
         async with self._lock:
+            if self._closing:
+                return
+            answers: list[Outgoing] = []
+            gaps: list[LogGapError] = []
             for place, part in by_partition(messages).items():
                 partition = self.partitions.get(Place(*place))
-                if partition is not None and partition.guard is not None and not self._closing:
-                    await self._advance(partition, part)
+                if partition is not None and partition.guard is not None:
+                    admitted, gap = partition.admit(part)
+                    answers += self._advance(partition, admitted)
+                    gaps += [gap] if gap is not None else []
+            await self._publisher.publish(answers)
+        for gap in gaps:
+            raise gap
 
     def skip_to(self, place: Place, offset: int) -> None:
         """Go on behind a stretch that the broker's log does not hold."""
@@ -151,19 +156,16 @@ class StageRunner:
 
     async def tick(self) -> None:
         """Save what is due."""
-        now = time.monotonic()
-        async with self._lock:
-            for partition in self.partitions.values():
-                if partition.changed and now - partition.saved_at >= self._interval:
-                    await self._save(partition)
+        for place, partition in list(self.partitions.items()):
+            if partition.changed and time.monotonic() - partition.saved_at >= self._interval:
+                await self._save(place)
 
     async def flush(self) -> None:
         """Save everything that changed."""
         self._closing = True
-        async with self._lock:
-            for partition in self.partitions.values():
-                if partition.changed:
-                    await self._save(partition)
+        for place, partition in list(self.partitions.items()):
+            if partition.changed:
+                await self._save(place)
 
     def progress(self) -> Mapping[Place, int]:
         """The next offset of every partition that was begun."""
@@ -187,20 +189,13 @@ class StageRunner:
         partition.poison, partition.careful_until = poison
         return partition
 
-    async def _advance(self, partition: StagePartition, messages: Sequence[Message]) -> None:
-        admitted, gap = partition.admit(messages)
-        if admitted:
-            partition.changed = True
-            partition.held += admitted
-            await self._publisher.publish(self._work(partition, admitted))
-            self.counts.add("events", self._topic.name, len(admitted))
-            for message in admitted:
-                # Only the place is needed for the acknowledgement; the body would fill memory.
-                message.value = None
-        if gap is not None:
-            raise gap
-        if len(partition.held) >= _MAX_HELD:
-            await self._save(partition)
+    def _advance(self, partition: StagePartition, messages: Sequence[Message]) -> list[Outgoing]:
+        if not messages:
+            return []
+        partition.changed = True
+        answers = self._work(partition, messages)
+        self.counts.add("events", self._topic.name, len(messages))
+        return answers
 
     def _work(self, partition: StagePartition, messages: Sequence[Message]) -> list[Outgoing]:
         answers: list[Outgoing] = []
@@ -255,16 +250,31 @@ class StageRunner:
         error = RecordPoisonousError(_origin(message), RuntimeError("see the worker's log"))
         return dead_letter(self._topic, message, "detect", error)
 
-    async def _save(self, partition: StagePartition) -> None:
-        snapshot = partition.snapshot()
-        await self.patience.until_it_works(
-            "state", lambda: asyncio.to_thread(self._folder.save, snapshot)
-        )
-        partition.changed, partition.saved_at = False, time.monotonic()
-        held, partition.held = partition.held, []
-        for message in held:
-            self._acknowledge(message)
+    async def _save(self, place: Place) -> None:
+        """Write one partition's state while intake goes on, unless it cannot be written."""
+        async with self._lock:
+            partition = self.partitions.get(place)
+            if partition is None or partition.guard is None:
+                return
+            snapshot = partition.snapshot()
+            partition.changed, partition.saved_at = False, time.monotonic()
+        try:
+            await self._write(snapshot)
+        except BaseException:
+            partition.changed = True
+            raise
+        self._acknowledge(place, snapshot.next_offset)
         self.counts.add("snapshots", partition.topic.name)
+
+    async def _write(self, snapshot: Snapshot) -> None:
+        try:
+            await asyncio.to_thread(self._folder.save, snapshot)
+        except OSError:
+            # A state that cannot be saved stops consumption.
+            async with self._lock:
+                await self.patience.until_it_works(
+                    "state", lambda: asyncio.to_thread(self._folder.save, snapshot)
+                )
 
 
 def _next_offset(partition: StagePartition) -> int | None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from goleakprobe_agents.patience import Patience
     from goleakprobe_schemas import Topic
 
-    Acknowledge = Callable[[Message], None]
+    Acknowledge = Callable[["Place", int], None]
+    """Takes note that everything of a partition below an offset is durable."""
 
 __all__ = ["Acknowledge", "Counts", "Place", "Shell"]
 

@@ -37,7 +37,6 @@ from goleakprobe_agents.workers import ROLES, role_named
 from goleakprobe_agents.workers.parts import Parts
 
 if TYPE_CHECKING:
-    from goleakprobe_agents.intake import Message
     from goleakprobe_agents.settings import StreamSettings
     from goleakprobe_agents.shell import Place, Shell
 
@@ -147,16 +146,14 @@ class Worker:
             write_status(self._path, status)
 
     def _log_end(self, place: Place) -> int | None:
-        from faust.types import TP
-
-        end = self._app.monitor.tp_end_offsets.get(TP(place.topic, place.partition))
+        end = self._app.consumer.log_ends.get(place)
         return int(end) if end is not None else None
 
     async def _on_rebalance(self, *_: Any, **__: Any) -> None:
         self._status.rebalances += 1
 
-    def _acknowledge(self, message: Message) -> None:
-        message.ack(self._app.consumer)  # type: ignore[attr-defined]
+    def _acknowledge(self, place: Place, next_offset: int) -> None:
+        self._app.consumer.note_durable(place, next_offset)
 
 
 def main(arguments: list[str] | None = None) -> int:

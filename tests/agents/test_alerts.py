@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from goleakprobe_agents.alerting import Alert, Outcome
-    from goleakprobe_agents.intake import Message
     from goleakprobe_agents.publisher import Outgoing
 
 SETTINGS = AlertingSettings(resend_interval=Duration(3600))
@@ -71,8 +70,8 @@ class Life:
             snapshot_interval=0.0,
         )
 
-    def _acknowledge(self, message: Message) -> None:
-        self.acknowledged.append(message.offset)
+    def _acknowledge(self, place: Place, next_offset: int) -> None:
+        self.acknowledged.append(next_offset)
 
     async def begin(self) -> int:
         place = Place(FINDINGS.name, 0)
@@ -89,7 +88,7 @@ async def test_a_finding_is_delivered_then_recorded_then_acknowledged(tmp_path: 
     assert life.acknowledged == []
     await life.runner.tick()
     assert len(receiver.told) == 1
-    assert life.acknowledged == [0]
+    assert life.acknowledged == [1]
     assert life.runner.counts.by_kind["alerts_delivered"] == {"one": 1}
 
 

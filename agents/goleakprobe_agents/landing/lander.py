@@ -147,8 +147,8 @@ class Lander:
             "lake", lambda: asyncio.to_thread(self._claim, partition, harvest)
         )
         age = time.monotonic() - (partition.since or time.monotonic())
-        for message in partition.clear(harvest.day):
-            self._acknowledge(message)
+        partition.clear(harvest.day)
+        self._acknowledge(Place(partition.topic.name, partition.partition), partition.first_offset)
         self._count(harvest, age)
 
     async def _bury(self, partition: PendingPartition, harvest: Harvest) -> None:

@@ -122,13 +122,12 @@ class PendingPartition:
         )
         return Harvest(rows, footer, self._file_day(), list(self._refused))
 
-    def clear(self, day: str) -> list[Message]:
-        """Forget what was landed under ``day``; the messages to acknowledge."""
-        messages, self.messages = self.messages, []
+    def clear(self, day: str) -> None:
+        """Forget what was landed under ``day``."""
+        self.messages = []
         self.first_offset = self.guard.next_offset
         self.rows = self.body_bytes = self._repeated = self._absent = 0
         self._landed, self._refused, self.since, self._day = [], [], None, day
-        return messages
 
     def _admit(self, message: Message) -> None:
         if self.since is None:

@@ -29,7 +29,8 @@ class Parts(NamedTuple):
 def raw_topic(app: Any, topics: Sequence[Topic]) -> Any:
     """A Faust topic over several of ours that leaves every byte alone.
 
-    Faust's own decoding would drop a message it cannot read, and then stand still.
+    Faust's own decoding would drop a message it cannot read, and then stand still; its following
+    of acknowledgements would only remember for ever what the shells know.
     """
     return app.topic(
         *(topic.name for topic in topics),
@@ -37,4 +38,5 @@ def raw_topic(app: Any, topics: Sequence[Topic]) -> Any:
         value_type=bytes,
         key_serializer="raw",
         value_serializer="raw",
+        acks=False,
     )

@@ -25,7 +25,8 @@ def test_a_harvest_covers_everything_taken_and_clearing_moves_on() -> None:
     assert (footer.first_offset, footer.last_offset) == (5, 8)
     assert (footer.rows, footer.events) == (4, 4)
     assert harvest.rows["kafka_offset"].to_pylist() == [5, 6, 7, 8]
-    assert [m.offset for m in partition.clear(harvest.day)] == [5, 6, 7, 8]
+    partition.clear(harvest.day)
+    assert partition.first_offset == 9
     assert (partition.pending, partition.rows, partition.since) == (0, 0, None)
     partition.take(samples(range(9, 10)))
     assert partition.harvest().footer.first_offset == 9
