@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers test-quick test-go-versions fuzz kafka bench clean lock
+.PHONY: help demo test check lint types layers test-quick test-go-versions fuzz kafka bench fleet clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -57,6 +57,11 @@ layers: $(STAMP) ## Import layers
 
 bench: $(STAMP) ## Performance ratios against peers in the same run
 	$(BIN)/pytest -q -m bench -n 0 -s tests/benchmarks
+
+fleet: $(STAMP) ## A simulated fleet on the real pipeline: TARGETS, INTERVAL (s), MINUTES, BROKER
+	PYTHONPATH=tests/benchmarks/fleet:infra/kafka $(BIN)/python -m simulated_fleet \
+	  --targets $(or $(TARGETS),100) --interval $(or $(INTERVAL),60) \
+	  --minutes $(or $(MINUTES),3) --broker $(or $(BROKER),embedded)
 
 lock: $(STAMP) ## Renew the pinned requirements (needs uv)
 	for group in runtime dev; do \
