@@ -12,8 +12,10 @@ from goleakprobe_schemas import (
     ASSESSMENTS,
     FINDINGS,
     SNAPSHOTS,
+    STACKS,
     Evidence,
     FindingState,
+    Frame,
     Grade,
     GrowthFigures,
     LeakFound,
@@ -21,6 +23,7 @@ from goleakprobe_schemas import (
     SnapshotCollected,
     SnapshotGroup,
     SnapshotSource,
+    StackObserved,
     TargetAssessed,
 )
 from lake_rows import land_events
@@ -107,6 +110,7 @@ def land_fleet(root: Path, *, instances: int = 3, rename: Callable[[str], str] =
     land_events(root, SNAPSHOTS, snapshots)
     land_events(root, ASSESSMENTS, assessments)
     land_events(root, FINDINGS, list(_findings(instances, rename)))
+    land_events(root, STACKS, list(_stacks(rename)))
 
 
 def _scrapes(
@@ -174,6 +178,20 @@ def _assessment(snapshot: SnapshotCollected, leak: Leak | None, offset: int) -> 
         total=snapshot.total,
         signatures=signatures,
     )
+
+
+def _stacks(rename: Callable[[str], str]) -> Iterator[StackObserved]:
+    for leak in LEAKS.values():
+        function, _, location = leak.blocking_site.partition(" ")
+        file, _, line = location.rpartition(":")
+        yield StackObserved(
+            signature=leak.signature,
+            frames=(
+                Frame(rename("runtime.gopark"), rename("/go/src/runtime/proc.go"), 462),
+                Frame(rename(function), rename(file), int(line)),
+            ),
+            first_seen_ns=AS_OF_NS - HOURS * 3600 * SECOND_NS,
+        )
 
 
 def _findings(instances: int, rename: Callable[[str], str]) -> Iterator[LeakFound]:

@@ -37,7 +37,11 @@ class ScrapeBudget:
         self._leak_due = now + spread * job.leak_profile_interval
         self._dump_due = now + spread * job.debug2_interval
         self._leak_taken: float | None = None
+        self._dump_taken: float | None = None
         self._usual_total: int | None = None
+        """At the newest leak profile."""
+        self._dumped_total: int | None = None
+        """At the newest dump."""
         self._leaked_before = False
         self._dump_requested = False
 
@@ -47,7 +51,7 @@ class ScrapeBudget:
 
     def process_restarted(self) -> None:
         """Another process answers: what was usual no longer is."""
-        self._usual_total = None
+        self._usual_total = self._dumped_total = None
         self._leaked_before = False
 
     def heavy_due(
@@ -56,13 +60,13 @@ class ScrapeBudget:
         """The heavy scrape that may follow a routine one that counted ``total`` goroutines."""
         if self._usual_total is None:
             self._usual_total = total
+        if self._dumped_total is None:
+            self._dumped_total = total
         if self._dump_requested:
             return SnapshotSource.DEBUG2
         if capabilities.leak_profile is Offer.OFFERED and self._leak_profile_due(now, total):
             return SnapshotSource.LEAK
-        job = self._job
-        small = total <= job.debug2_goroutine_limit
-        if job.debug2_interval > 0 and small and now >= self._dump_due:
+        if total <= self._job.debug2_goroutine_limit and self._dump_is_due(now, total):
             return SnapshotSource.DEBUG2
         return None
 
@@ -70,7 +74,9 @@ class ScrapeBudget:
         """Note that a heavy scrape is being taken, whether or not it will succeed."""
         if source is SnapshotSource.DEBUG2:
             self._dump_requested = False
+            self._dump_taken = now
             self._dump_due = now + self._job.debug2_interval
+            self._dumped_total = total
         else:
             self._leak_taken = now
             self._leak_due = now + self._job.leak_profile_interval
@@ -89,10 +95,22 @@ class ScrapeBudget:
         job = self._job
         if job.leak_profile_interval <= 0:
             return False
-        if self._leak_taken is not None and now - self._leak_taken < min(
-            job.leak_profile_min_interval, job.leak_profile_interval
-        ):
+        least = min(job.leak_profile_min_interval, job.leak_profile_interval)
+        if self._leak_taken is not None and now - self._leak_taken < least:
             return False
-        usual = self._usual_total or 0
-        piled_up = total > usual * _GROWTH_RATIO and total - usual >= _GROWTH_GOROUTINES
-        return piled_up or now >= self._leak_due
+        return _piled_up(total, self._usual_total) or now >= self._leak_due
+
+    def _dump_is_due(self, now: float, total: int) -> bool:
+        """Goroutines that pile up are wanted by their ids, and with the place that made them."""
+        job = self._job
+        if job.debug2_interval <= 0:
+            return False
+        least = min(job.debug2_min_interval, job.debug2_interval)
+        if self._dump_taken is not None and now - self._dump_taken < least:
+            return False
+        return _piled_up(total, self._dumped_total) or now >= self._dump_due
+
+
+def _piled_up(total: int, usual: int | None) -> bool:
+    before = usual or 0
+    return total > before * _GROWTH_RATIO and total - before >= _GROWTH_GOROUTINES

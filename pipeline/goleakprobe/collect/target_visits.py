@@ -228,7 +228,9 @@ class TargetVisits:
             group
             for group in scraped.profile.groups
             if group.signature in sent
-            and self._shared.stacks.enter(group.signature, process.build_id)
+            and self._shared.stacks.enter(
+                group.signature, process.build_id, creation_known=bool(group.creation_site)
+            )
         ]
         stacks = partial(stack_events, fresh, build_id=process.build_id, time_ns=scraped.time_ns)
         return [snapshot, *(await self._in_thread(stacks) if fresh else ())]

@@ -96,6 +96,8 @@ class ScrapeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     debug2_interval: Duration = Duration(600)
     """How often the dump with goroutine ids is taken, which stops the target's world; 0 for
     never."""
+    debug2_min_interval: Duration = Duration(60)
+    """How soon it may be taken again when goroutines pile up."""
     debug2_goroutine_limit: int = 1000
     """No such dump of a process with more goroutines than this."""
     trace_interval: Duration = Duration(6 * 3600)

@@ -38,6 +38,7 @@ __all__ = ["DemoOutcome", "run_demo"]
 
 _SCRAPE_SECONDS = 1.0
 _LEAK_PROFILE_SECONDS = 10.0
+_DUMP_SECONDS = 10.0
 # After the last leak is found the healthy service gets as long again to be wrongly flagged.
 _WATCH_ON_SECONDS = 20.0
 _POLL_SECONDS = 0.5
@@ -116,6 +117,7 @@ def _config(folder: Path, targets: Path, receiver: str) -> Config:
                 request_metric="http_requests_total",
                 leak_profile_interval=Duration(_LEAK_PROFILE_SECONDS),
                 leak_profile_min_interval=Duration(_LEAK_PROFILE_SECONDS),
+                debug2_min_interval=Duration(_DUMP_SECONDS),
                 file_sd_configs=(FileSdConfig(files=(str(targets),)),),
             ),
         ),

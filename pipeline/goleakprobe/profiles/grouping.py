@@ -51,7 +51,7 @@ def group_bundles(bundles: Sequence[Bundle]) -> tuple[tuple[Group, ...], list[in
 
 def _merge(key: str, bundles: list[Bundle]) -> Group:
     example = max(bundles, key=lambda bundle: bundle.count)
-    root = example.frames[-1] if example.frames else None
+    creators = (bundle.creation_site for bundle in (example, *bundles))
     waits = [bundle.wait_seconds_max for bundle in bundles if bundle.wait_seconds_max is not None]
     return Group(
         signature=key,
@@ -61,7 +61,7 @@ def _merge(key: str, bundles: list[Bundle]) -> Group:
         state=state_of(example.wait),
         labels=example.labels,
         blocking_site=site(blocking_frame(example.frames)),
-        creation_site=example.creation_site or site(root),
+        creation_site=next(filter(None, creators), ""),
         leaked=sum(bundle.leaked for bundle in bundles),
         wait_seconds_max=max(waits, default=None),
     )

@@ -53,7 +53,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     blocking_site: str = ""
     """``function file:line`` of the first frame outside the waiting machinery."""
     creation_site: str = ""
-    """``function file:line`` of the go statement where known, else of the root frame."""
+    """``function file:line`` of the go statement; empty where the source does not tell it, as
+    profiles do not. The root frame is then all that is known of how it began."""
     leaked: int = 0
     """How many the runtime itself marks as leaked."""
     wait_seconds_max: int | None = None

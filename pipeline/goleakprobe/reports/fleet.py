@@ -13,7 +13,7 @@ from goleakprobe.lake import Lake, TimeWindow
 from goleakprobe.reports.errors import NothingMeasuredError
 from goleakprobe.reports.queries import query_text
 from goleakprobe_agents.alerting import finding_anchor
-from goleakprobe_schemas import Evidence, FindingState, Grade, Service
+from goleakprobe_schemas import Evidence, FindingState, Frame, Grade, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,12 +83,22 @@ class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
     go_versions: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     clears_when: str = ""
+    stack: tuple[Frame, ...] = ()
+    """An example, leaf first; lines of one build among those that have it."""
     series: tuple[InstanceSeries, ...] = ()
 
     @property
     def firing(self) -> bool:
         """Whether it is still there."""
         return self.state is FindingState.FIRING
+
+    @property
+    def starts_in(self) -> str:
+        """``function file:line`` of the root frame: what the unknown go statement started."""
+        if not self.stack:
+            return ""
+        root = self.stack[-1]
+        return f"{root.function} {root.file}:{root.line}" if root.file else root.function
 
     @property
     def anchor(self) -> str:
@@ -163,6 +173,12 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(finding for service in self.services for finding in service.findings)
 
 
+class _StackRow(msgspec.Struct):
+    signature: str
+    creation_site: str = ""
+    frames: tuple[Frame, ...] = ()
+
+
 class _SeriesRow(msgspec.Struct):
     namespace: str
     service: str
@@ -204,6 +220,7 @@ def fleet_report(
         )
         if not findings and not services:
             raise NothingMeasuredError(window.from_ns, to_ns)
+        findings = _with_stacks(opened, findings)
         if charts > 0:
             findings = _with_series(opened, findings, charts)
     return FleetReport(as_of_ns=to_ns, from_ns=window.from_ns, services=_ranked(services, findings))
@@ -236,6 +253,23 @@ def _rank(service: ServiceReport) -> tuple[object, ...]:
         service.namespace,
         service.service,
     )
+
+
+def _with_stacks(lake: Lake, findings: Sequence[FindingReport]) -> list[FindingReport]:
+    signatures = sorted({finding.signature for finding in findings if finding.signature})
+    rows = lake.query(query_text("finding_stacks"), _StackRow, signatures=signatures)
+    known = {row.signature: row for row in rows}
+    nothing = _StackRow(signature="")
+    return [
+        msgspec.structs.replace(
+            finding,
+            stack=(row := known.get(finding.signature, nothing)).frames,
+            # Dumps and traces tell the go statement, profiles do not: it may be known of the
+            # stack before any scrape that the finding rests on told it.
+            creation_site=finding.creation_site or row.creation_site,
+        )
+        for finding in findings
+    ]
 
 
 def _with_series(lake: Lake, findings: Sequence[FindingReport], charts: int) -> list[FindingReport]:

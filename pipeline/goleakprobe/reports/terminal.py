@@ -108,7 +108,9 @@ def _where(finding: FindingReport) -> Text:
     return _lines(
         (finding.wait, "italic"),
         _site("blocked at", finding.blocking_site),
-        _site("created at", finding.creation_site),
+        _site("created at", finding.creation_site)
+        if finding.creation_site
+        else _site("starts in", finding.starts_in),
         (finding.evidence[0].summary if finding.evidence else "", "dim"),
         (f"first seen {moment(finding.first_seen_ns)}", "dim"),
     )

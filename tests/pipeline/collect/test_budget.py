@@ -99,6 +99,18 @@ def test_a_dump_is_taken_of_small_processes_only() -> None:
     assert rule.heavy_due(901, 10, offering()) is DUMP
 
 
+def test_goroutines_that_pile_up_bring_the_dump_forward() -> None:
+    rule = budget(dump=600, limit=1000)
+    assert rule.heavy_due(1, 100, offering()) is None
+    assert rule.heavy_due(2, 130, offering()) is DUMP
+    rule.taken(DUMP, 2, 130)
+    assert rule.heavy_due(3, 900, offering()) is None, "not again so soon"
+    assert rule.heavy_due(62, 150, offering()) is None, "too few more"
+    assert rule.heavy_due(63, 160, offering()) is DUMP
+    assert rule.heavy_due(63, 1001, offering()) is None, "too many to stop the world for"
+    assert budget().heavy_due(63, 1000, offering()) is None, "an interval of zero means never"
+
+
 def test_a_dump_asked_for_is_taken_of_any_process_once() -> None:
     rule = budget()
     rule.request_dump()

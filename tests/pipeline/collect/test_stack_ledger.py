@@ -12,6 +12,14 @@ def test_a_pair_is_new_once() -> None:
     assert ledger.enter("s", "b2")
 
 
+def test_a_stack_whose_go_statement_becomes_known_is_new_once_more() -> None:
+    ledger = StackLedger()
+    ledger.enter("s", "b")
+    assert ledger.enter("s", "b", creation_known=True)
+    assert not ledger.enter("s", "b")
+    assert not ledger.enter("s", "b", creation_known=True)
+
+
 def test_a_struck_pair_is_new_again() -> None:
     ledger = StackLedger()
     ledger.enter("s", "b")

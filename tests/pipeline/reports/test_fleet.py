@@ -12,7 +12,16 @@ from goleakprobe.lake import LakeEmptyError, LakeMissingError, LakeQueryError
 from goleakprobe.reports import FindingReport, FleetReport, NothingMeasuredError, fleet_report
 from goleakprobe_agents.alerting import Alert, alert_of
 from goleakprobe_agents.settings import AlertingSettings
-from goleakprobe_schemas import FINDINGS, SNAPSHOTS, FindingState, Grade, SnapshotCollected
+from goleakprobe_schemas import (
+    FINDINGS,
+    SNAPSHOTS,
+    STACKS,
+    FindingState,
+    Frame,
+    Grade,
+    SnapshotCollected,
+    StackObserved,
+)
 from goleakprobe_schemas.snapshots import SnapshotGroup, SnapshotSource
 from lake_rows import land, land_events
 from leak_findings import NOON_NS, a_finding
@@ -75,6 +84,37 @@ def test_a_finding_is_told_as_its_newest_event_tells_it(report: FleetReport) -> 
         "the service's total is unusual for it",
     ]
     assert found.evidence[0].numbers == {"score": 9.25, "threshold": 4.0}
+
+
+def test_a_finding_shows_an_example_stack(report: FleetReport) -> None:
+    found = finding_of(report, "checkout")
+    assert [frame.function for frame in found.stack] == [
+        "runtime.gopark",
+        "example.com/shop/checkout.(*till).total.func1",
+    ]
+    assert found.starts_in == LEAKS["checkout"].blocking_site
+    assert finding_of(report, "search").stack == (), "nobody published one"
+
+
+def test_the_go_statement_is_taken_from_the_stacks_where_no_scrape_told_it(tmp_path: Path) -> None:
+    finding = a_finding(creation_site="")
+    land_events(tmp_path, FINDINGS, [finding])
+    sites = ["main.serve /srv/main.go:7", ""]
+    land_events(
+        tmp_path,
+        STACKS,
+        [
+            StackObserved(
+                signature=finding.signature,
+                frames=(Frame("main.wait", "/srv/main.go", 9),),
+                creation_site=site,
+                first_seen_ns=NOON_NS + number,
+            )
+            for number, site in enumerate(sites)
+        ],
+    )
+    (found,) = fleet_report(tmp_path, as_of_ns=NOON_NS + HOUR_NS).findings
+    assert found.creation_site == "main.serve /srv/main.go:7"
 
 
 def test_a_finding_links_to_where_its_alert_points(report: FleetReport) -> None:
