@@ -10,25 +10,33 @@ from math import nan
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
-from goleakprobe_agents.bank import SeriesBank, SeriesVerdicts
+from goleakprobe_agents.bank import SeriesBank, SeriesVerdicts, grown
 from goleakprobe_agents.evidence import STUCK_SECONDS
 from goleakprobe_agents.rounds import rounds
 from goleakprobe_agents.rows import RowAllocator
 from goleakprobe_agents.stage import Output, Record
-from goleakprobe_agents.target_memory import KnownSignature, TargetMemory
+from goleakprobe_agents.target_memory import (
+    KnownSignature,
+    Layout,
+    TargetMemory,
+    signature_facts,
+)
 from goleakprobe_schemas import (
     ASSESSMENTS,
+    Service,
     SignatureAssessed,
     SnapshotCollected,
     SnapshotGroup,
     SnapshotSource,
-    Target,
     TargetAssessed,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from goleakprobe_agents.settings import DetectionSettings
 
@@ -38,18 +46,23 @@ OVERFLOW_SIGNATURE = "0" * 32
 """Stands for all signatures of a target beyond the configured number."""
 
 _NS = 1_000_000_000
-_VERSION = 1
+_VERSION = 2
 _CLOCK_STEP_NS = 300 * _NS
 _FORGET_AFTER_NS = 3600 * _NS
 
 
+Key = tuple[str, str, str]
+"""Namespace, service and instance."""
+
+
 class _State(msgspec.Struct):
     version: int
-    targets: dict[str, TargetMemory]
+    targets: dict[Key, TargetMemory]
     totals: RowAllocator
     rows: RowAllocator
     total_bank: bytes
     bank: bytes
+    facts: bytes
 
 
 class _Counted(msgspec.Struct):
@@ -57,13 +70,31 @@ class _Counted(msgspec.Struct):
 
     place: int
     record: Record
+    event: SnapshotCollected
     target: TargetMemory
+    layout: Layout
     restarted: bool
-    total_place: int = 0
-    """Its place in the round's update of totals."""
-    first: int = 0
-    """Where its signatures begin in the round's update of signatures."""
-    names: list[str] = []
+
+
+class _Round:
+    """The signatures of all targets of a round, one after the other."""
+
+    def __init__(self, counted: Sequence[_Counted]) -> None:
+        sizes = np.array([len(one.layout.rows) for one in counted], dtype=np.int64)
+        self.owner = np.repeat(np.arange(len(counted)), sizes)
+        """Whose signature each is."""
+        self.first = np.cumsum(sizes) - sizes
+        self.rows = np.concatenate([one.layout.rows for one in counted])
+        groups = np.array([len(one.layout.places) for one in counted], dtype=np.int64)
+        places = np.concatenate([one.layout.places for one in counted])
+        self.places = places + np.repeat(self.first, groups)
+        """Where each group belongs."""
+        self.times = np.array([one.event.time_ns for one in counted], dtype=np.int64)
+        starts = [one.event.process_start_ns or 0 for one in counted]
+        self.starts = np.array(starts, dtype=np.int64)
+        values = [group.count for one in counted for group in one.event.groups]
+        counts = np.bincount(self.places, weights=values, minlength=len(self.rows))
+        self.counts = counts.astype(np.float64)
 
 
 class AssessingStage:
@@ -77,9 +108,12 @@ class AssessingStage:
 
     def __init__(self, settings: DetectionSettings) -> None:
         self._settings = settings
-        self._targets: dict[str, TargetMemory] = {}
+        self._targets: dict[Key, TargetMemory] = {}
+        self._layouts: dict[int, Layout] = {}
+        """By the target's row."""
         self._totals = RowAllocator()
         self._rows = RowAllocator()
+        self._facts = signature_facts()
         self._total_bank = SeriesBank(settings, totals=True)
         self._bank = SeriesBank(settings)
 
@@ -99,6 +133,7 @@ class AssessingStage:
             self._rows,
             self._total_bank.dump(),
             self._bank.dump(),
+            self._facts.dump(),
         )
         return msgspec.msgpack.encode(state)
 
@@ -111,37 +146,50 @@ class AssessingStage:
         if loaded.version != _VERSION:
             raise ValueError(f"assessing stage state of version {loaded.version}, not {_VERSION}")
         total_bank, bank = SeriesBank(self._settings, totals=True), SeriesBank(self._settings)
+        facts = signature_facts()
         total_bank.load(loaded.total_bank)
         bank.load(loaded.bank)
+        facts.load(loaded.facts)
         self._targets, self._totals, self._rows = loaded.targets, loaded.totals, loaded.rows
-        self._total_bank, self._bank = total_bank, bank
+        self._total_bank, self._bank, self._facts = total_bank, bank, facts
+        layouts = {target.row: target.layout() for target in self._targets.values()}
+        self._layouts = {row: layout for row, layout in layouts.items() if layout is not None}
 
     def _apply_round(self, round_: list[tuple[int, Record]], answers: list[Output | None]) -> None:
         counted: list[_Counted] = []
         for place, record in round_:
-            event = _snapshot(record)
+            event = record.event
+            assert isinstance(event, SnapshotCollected)
             target = self._target(_target_key(record))
             if event.source is SnapshotSource.LEAK:
-                answers[place] = self._take_leak_profile(record, target)
+                answers[place] = self._take_leak_profile(record, event, target)
             elif event.source is not SnapshotSource.LEAK_DELTA:
-                one = self._take_counts(place, record, target)
+                one = self._take_counts(place, record, event, target)
                 if one is not None:
                     counted.append(one)
         if not counted:
             return
         totals = self._update_totals(counted)
-        verdicts = self._update_signatures(counted)
-        for one in counted:
-            answers[one.place] = self._assess(one, totals, verdicts)
+        told = self._update_signatures(counted)
+        for place, one in enumerate(counted):
+            answers[one.place] = _output(
+                one.record,
+                one.event,
+                told.get(place, ()),
+                restarted=one.restarted,
+                dual_window=totals.dual_window(place),
+                growth=totals.growth(place),
+            )
 
-    def _target(self, key: str) -> TargetMemory:
+    def _target(self, key: Key) -> TargetMemory:
         target = self._targets.get(key)
         if target is None:
             target = self._targets[key] = TargetMemory(row=self._totals.take())
         return target
 
-    def _take_leak_profile(self, record: Record, target: TargetMemory) -> Output | None:
-        event = _snapshot(record)
+    def _take_leak_profile(
+        self, record: Record, event: SnapshotCollected, target: TargetMemory
+    ) -> Output | None:
         if event.time_ns <= target.profile_ns:
             return None
         target.profile_ns = event.time_ns
@@ -149,113 +197,169 @@ class AssessingStage:
             known.leaked = 0
         for group in event.groups:
             known = self._known(target, group, event.time_ns)
+            self._facts["seen_ns"][known.row] = event.time_ns
             known.leaked += group.count
+        suspicious = self._facts["suspicious"]
         for known in target.signatures.values():
             if known.leaked:
                 known.leaked_samples += 1
-                known.suspicious = True
+                suspicious[known.row] = True
         assessed = [
-            self._figures(name, known, event.time_ns) for name, known in target.leaking().items()
+            self._figures(name, known, event.time_ns)
+            for name, known in target.signatures.items()
+            if suspicious[known.row]
         ]
-        return _output(record, target, assessed)
+        return _output(record, event, assessed)
 
-    def _take_counts(self, place: int, record: Record, target: TargetMemory) -> _Counted | None:
-        event = _snapshot(record)
+    def _take_counts(
+        self, place: int, record: Record, event: SnapshotCollected, target: TargetMemory
+    ) -> _Counted | None:
         if target.time_ns - event.time_ns >= _CLOCK_STEP_NS:
             self._start_afresh(target)
         elif event.time_ns <= target.time_ns:
             return None
         restarted = target.advance(event)
-        for group in event.groups:
-            self._known(target, group, event.time_ns).count += group.count
+        if restarted:
+            self._forgive(target)
+        names = tuple([group.signature for group in event.groups])
+        layout = self._layouts.get(target.row)
+        if layout is None or restarted or layout.names != names or target.source != event.source:
+            layout = self._read_groups(target, event, names)
+        elif len(layout.rows) != len(target.signatures):
+            layout.rows = target.rows()
         if event.source is SnapshotSource.DEBUG2:
-            target.follow_ids(event)
-        self._release(target.drop_unseen(target.time_ns - _FORGET_AFTER_NS))
-        return _Counted(place, record, target, restarted)
+            self._follow_ids(target, event)
+        return _Counted(place, record, event, target, layout, restarted)
+
+    def _forgive(self, target: TargetMemory) -> None:
+        """Forget what the process before was accused of."""
+        for known in target.signatures.values():
+            known.leaked = known.leaked_samples = 0
+            known.ids = ()
+        rows = target.rows()
+        self._facts["suspicious"][rows] = False
+        self._facts["ids_since_ns"][rows] = 0
+
+    def _read_groups(
+        self, target: TargetMemory, event: SnapshotCollected, names: tuple[str, ...]
+    ) -> Layout:
+        """Find each group's signature, and read what the groups say of their places."""
+        for group in event.groups:
+            self._known(target, group, event.time_ns)
+        place_of = {name: place for place, name in enumerate(target.signatures)}
+        overflow = place_of.get(OVERFLOW_SIGNATURE, 0)
+        places = [place_of.get(name, overflow) for name in names]
+        target.source = event.source.value
+        # Signatures beyond the cap have no place to be found at the next time.
+        whole = all(name in place_of for name in names)
+        target.places = places if whole else None
+        layout = Layout(names, places, target)
+        if whole:
+            self._layouts[target.row] = layout
+        else:
+            self._layouts.pop(target.row, None)
+        return layout
 
     def _known(self, target: TargetMemory, group: SnapshotGroup, now_ns: int) -> KnownSignature:
         known = target.signatures.get(group.signature)
         if known is None and len(target.signatures) >= self._settings.max_signatures_per_target:
-            return self._overflow(target, now_ns)
+            known = target.signatures.get(OVERFLOW_SIGNATURE)
+            return known or self._new(target, OVERFLOW_SIGNATURE, now_ns, "(many signatures)")
         if known is None:
-            known = KnownSignature(self._rows.take(), now_ns, now_ns)
-            target.signatures[group.signature] = known
-        known.see(group, now_ns)
+            known = self._new(target, group.signature, now_ns, "")
+        known.describe(group)
         return known
 
-    def _overflow(self, target: TargetMemory, now_ns: int) -> KnownSignature:
-        known = target.signatures.get(OVERFLOW_SIGNATURE)
-        if known is None:
-            known = KnownSignature(
-                self._rows.take(), now_ns, now_ns, blocking_site="(many signatures)"
-            )
-            target.signatures[OVERFLOW_SIGNATURE] = known
-        known.seen_ns = now_ns
+    def _new(self, target: TargetMemory, name: str, now_ns: int, site: str) -> KnownSignature:
+        known = KnownSignature(self._rows.take(), now_ns, blocking_site=site)
+        target.signatures[name] = known
+        if self._rows.size > self._facts.rows:
+            self._facts.resize(grown(self._facts.rows, self._rows.size))
+        self._facts["seen_ns"][known.row] = now_ns
         return known
+
+    def _follow_ids(self, target: TargetMemory, event: SnapshotCollected) -> None:
+        """Follow the goroutine ids of a dump that has them all."""
+        ids: dict[str, list[int]] = {}
+        for group in event.groups:
+            ids.setdefault(group.signature, []).extend(group.goroutine_ids)
+        since = self._facts["ids_since_ns"]
+        for name, known in target.signatures.items():
+            if known.follow_ids(ids.get(name, ())):
+                since[known.row] = event.time_ns if known.ids else 0
 
     def _start_afresh(self, target: TargetMemory) -> None:
-        self._release([known.row for known in target.signatures.values()])
+        self._release(target.rows())
         self._total_bank.reset([target.row])
-        target.signatures = {}
+        self._layouts.pop(target.row, None)
+        target.signatures, target.places = {}, None
         target.time_ns = target.profile_ns = 0
         target.requests_total = target.request_rate = None
 
-    def _release(self, rows: list[int]) -> None:
-        if rows:
+    def _release(self, rows: NDArray[np.int64]) -> None:
+        if len(rows):
             self._bank.reset(rows)
-            self._rows.release(rows)
+            self._facts.reset(rows)
+            self._rows.release(rows.tolist())
+
+    def _drop_unseen(self, one: _Counted) -> None:
+        """Forget signatures not seen for an hour."""
+        target, seen = one.target, self._facts["seen_ns"]
+        oldest = target.time_ns - _FORGET_AFTER_NS
+        gone = [name for name, known in target.signatures.items() if seen[known.row] < oldest]
+        rows = [target.signatures.pop(name).row for name in gone]
+        self._release(np.array(rows, dtype=np.int64))
+        one.layout = self._read_groups(target, one.event, one.layout.names)
 
     def _update_totals(self, counted: list[_Counted]) -> SeriesVerdicts:
-        for place, one in enumerate(counted):
-            one.total_place = place
         targets = [one.target for one in counted]
         self._total_bank.resize(self._totals.size)
         return self._total_bank.update(
             [target.row for target in targets],
             [target.time_ns for target in targets],
-            [_snapshot(one.record).total for one in counted],
+            [one.event.total for one in counted],
             [target.process_start_ns or 0 for target in targets],
             [nan if target.request_rate is None else target.request_rate for target in targets],
         )
 
-    def _update_signatures(self, counted: list[_Counted]) -> SeriesVerdicts:
-        rows: list[int] = []
-        times: list[int] = []
-        values: list[int] = []
-        starts: list[int] = []
-        for one in counted:
-            target = one.target
-            one.first, one.names = len(rows), list(target.signatures)
-            for known in target.signatures.values():
-                rows.append(known.row)
-                values.append(known.count)
-            added = len(rows) - one.first
-            times.extend([target.time_ns] * added)
-            starts.extend([target.process_start_ns or 0] * added)
-        self._bank.resize(self._rows.size)
-        return self._bank.update(rows, times, values, starts)
+    def _gather(self, counted: list[_Counted]) -> _Round:
+        """Everything of the round in arrays, without what has not been seen for an hour."""
+        round_, seen = _Round(counted), self._facts["seen_ns"]
+        seen[round_.rows[round_.places]] = round_.times[round_.owner[round_.places]]
+        unseen = seen[round_.rows] < (round_.times - _FORGET_AFTER_NS)[round_.owner]
+        if not unseen.any():
+            return round_
+        for place in np.unique(round_.owner[unseen]).tolist():
+            self._drop_unseen(counted[place])
+        return _Round(counted)
 
-    def _assess(self, one: _Counted, totals: SeriesVerdicts, verdicts: SeriesVerdicts) -> Output:
-        target, now_ns = one.target, one.target.time_ns
-        assessed: list[SignatureAssessed] = []
-        for place, name in enumerate(one.names, start=one.first):
-            known = target.signatures[name]
-            if known.count and (
-                verdicts.rising(place) or known.ids_seconds(now_ns) >= STUCK_SECONDS
-            ):
-                known.suspicious = True
-            # A burst is told once; only what may be a leak is followed from then on.
-            if known.suspicious or verdicts.bursting(place):
-                assessed.append(self._figures(name, known, now_ns, verdicts, place))
-                known.suspicious = known.suspicious and known.count > 0
-        return _output(
-            one.record,
-            target,
-            assessed,
-            restarted=one.restarted,
-            dual_window=totals.dual_window(one.total_place),
-            growth=totals.growth(one.total_place),
-        )
+    def _update_signatures(self, counted: list[_Counted]) -> dict[int, list[SignatureAssessed]]:
+        """Advance all signatures of the round; what is told, by place among the counted."""
+        round_, facts = self._gather(counted), self._facts
+        rows, times = round_.rows, round_.times[round_.owner]
+        facts["count"][rows] = round_.counts
+        self._bank.resize(self._rows.size)
+        verdicts = self._bank.update(rows, times, round_.counts, round_.starts[round_.owner])
+        present = round_.counts > 0
+        since = facts["ids_since_ns"][rows]
+        stuck = (since > 0) & (times - since >= STUCK_SECONDS * _NS)
+        suspicious = facts["suspicious"][rows] | (present & (verdicts.rising | stuck))
+        # A burst is told once; only what may be a leak is followed from then on.
+        facts["suspicious"][rows] = suspicious & present
+        told: dict[int, list[SignatureAssessed]] = {}
+        for place in np.flatnonzero(suspicious | verdicts.bursting).tolist():
+            owner = int(round_.owner[place])
+            one = counted[owner]
+            if owner not in told:
+                told[owner] = []
+                names = list(one.target.signatures)
+            name = names[place - int(round_.first[owner])]
+            known = one.target.signatures[name]
+            for group in one.event.groups:
+                if group.signature == name:
+                    known.describe(group)
+            told[owner].append(self._figures(name, known, one.event.time_ns, verdicts, place))
+        return told
 
     def _figures(
         self,
@@ -265,15 +369,16 @@ class AssessingStage:
         verdicts: SeriesVerdicts | None = None,
         place: int = 0,
     ) -> SignatureAssessed:
+        since = int(self._facts["ids_since_ns"][known.row])
         return SignatureAssessed(
             signature=name,
-            count=known.count,
+            count=int(self._facts["count"][known.row]),
             wait=known.wait,
             state=known.state,
             blocking_site=known.blocking_site,
             creation_site=known.creation_site,
             first_seen_ns=known.first_seen_ns,
-            oldest_seconds=known.ids_seconds(now_ns),
+            oldest_seconds=(now_ns - since) / _NS if since else 0.0,
             dual_window=verdicts.dual_window(place) if verdicts else None,
             growth=verdicts.growth(place) if verdicts else None,
             leaked=known.leaked,
@@ -282,22 +387,21 @@ class AssessingStage:
         )
 
 
-def _snapshot(record: Record) -> SnapshotCollected:
-    assert isinstance(record.event, SnapshotCollected)
-    return record.event
-
-
-def _target_key(record: Record) -> str:
-    event = _snapshot(record)
-    return Target(event.namespace, event.service, event.instance).key
+def _target_key(record: Record) -> Key:
+    event = record.event
+    assert isinstance(event, SnapshotCollected)
+    return event.namespace, event.service, event.instance
 
 
 def _output(
-    record: Record, target: TargetMemory, assessed: list[SignatureAssessed], **figures: object
+    record: Record,
+    event: SnapshotCollected,
+    assessed: Sequence[SignatureAssessed],
+    **figures: object,
 ) -> Output:
-    event = _snapshot(record)
+    origin = record.origin
     assessment = TargetAssessed(
-        id=record.origin,
+        id=origin,
         origin_topic=record.topic,
         origin_partition=record.partition,
         origin_offset=record.offset,
@@ -313,5 +417,5 @@ def _output(
         signatures=tuple(assessed),
         **figures,  # type: ignore[arg-type]
     )
-    key = Target(event.namespace, event.service, event.instance).service_key
-    return Output(ASSESSMENTS, key, assessment.id, assessment, event.time_ns)
+    key = Service(event.namespace, event.service).key
+    return Output(ASSESSMENTS, key, origin, assessment, event.time_ns)

@@ -19,12 +19,22 @@ from goleakprobe_schemas import DualWindowFigures, GrowthFigures
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from goleakprobe_agents.detection.protocol import Verdicts
     from goleakprobe_agents.settings import DetectionSettings
 
-__all__ = ["SeriesBank", "SeriesVerdicts", "dual_window_figures", "dual_window_parameters"]
+__all__ = ["SeriesBank", "SeriesVerdicts", "dual_window_figures", "dual_window_parameters", "grown"]
 
 _FIRST_ROWS = 256
+
+
+def grown(rows: int, wanted: int) -> int:
+    """To how many rows to grow: in steps of a quarter, so adding them one at a time stays cheap.
+
+    Every row is part of the state, used or not, so there should not be many more than wanted.
+    """
+    return max(wanted, rows + rows // 4, _FIRST_ROWS)
 
 
 def dual_window_parameters(settings: DetectionSettings) -> DualWindowParameters:
@@ -41,7 +51,7 @@ def dual_window_figures(verdicts: Verdicts, place: int) -> DualWindowFigures:
     """One row's verdict as it travels in events; figures that do not exist yet are None."""
     reasons = verdicts.reasons
     return DualWindowFigures(
-        value=float(np.nan_to_num(reasons["value"][place])),
+        value=_finite(reasons["value"][place]),
         short_mean=_known(reasons["short_mean"][place]),
         long_mean=_known(reasons["long_mean"][place]),
         long_deviation=_known(reasons["long_deviation"][place]),
@@ -64,13 +74,15 @@ class SeriesVerdicts:
         self._windows = windows
         self._floors = floors
 
-    def rising(self, place: int) -> bool:
-        """Whether the evidence engine sees a leak."""
-        return bool(self._floors.alarm[place])
+    @property
+    def rising(self) -> NDArray[np.bool_]:
+        """Where the evidence engine sees a leak."""
+        return self._floors.alarm
 
-    def bursting(self, place: int) -> bool:
-        """Whether the newest count broke the dual-window threshold."""
-        return bool(self._windows.alarm[place])
+    @property
+    def bursting(self) -> NDArray[np.bool_]:
+        """Where the newest count broke the dual-window threshold."""
+        return self._windows.alarm
 
     def dual_window(self, place: int) -> DualWindowFigures:
         """The dual-window threshold's numbers."""
@@ -100,8 +112,7 @@ class SeriesVerdicts:
 class SeriesBank:
     """A dual-window threshold and the evidence engine for every row.
 
-    Rows grow in doubling steps, so adding series one at a time stays cheap. ``totals`` says that
-    the rows are totals of targets, else they are signatures.
+    ``totals`` says that the rows are totals of targets, else they are signatures.
     """
 
     def __init__(self, settings: DetectionSettings, *, totals: bool = False) -> None:
@@ -116,36 +127,37 @@ class SeriesBank:
     def resize(self, rows: int) -> None:
         """Make sure that at least so many rows exist."""
         if rows > self._rows:
-            self._rows = max(rows, 2 * self._rows, _FIRST_ROWS)
+            self._rows = grown(self._rows, rows)
             self._windows.resize(self._rows)
             self._floors.resize(self._rows)
 
-    def reset(self, rows: Sequence[int]) -> None:
+    def reset(self, rows: Sequence[int] | NDArray[np.int64]) -> None:
         """Forget these rows, to be used for other series."""
-        known = np.array([row for row in rows if row < self._rows], dtype=np.int64)
+        given = np.asarray(rows, dtype=np.int64)
+        known = given[given < self._rows]
         self._windows.reset(known)
         self._floors.reset(known)
 
     def update(
         self,
-        rows: Sequence[int],
-        times_ns: Sequence[int],
-        values: Sequence[float],
-        process_starts_ns: Sequence[int],
+        rows: Sequence[int] | NDArray[np.int64],
+        times_ns: Sequence[int] | NDArray[np.int64],
+        values: Sequence[float] | NDArray[np.float64],
+        process_starts_ns: Sequence[int] | NDArray[np.int64],
         rates: Sequence[float] | None = None,
     ) -> SeriesVerdicts:
         """One sample for each of these rows; a rate of NaN and a start of 0 are not known."""
-        at = np.array(rows, dtype=np.int64)
-        times = np.array(times_ns, dtype=np.int64)
-        counts = np.array(values, dtype=np.float64)
+        at = np.asarray(rows, dtype=np.int64)
+        times = np.asarray(times_ns, dtype=np.int64)
+        counts = np.asarray(values, dtype=np.float64)
         return SeriesVerdicts(
             self._windows.update(at, times, counts),
             self._floors.update(
                 at,
                 times,
                 counts,
-                rate=None if rates is None else np.array(rates, dtype=np.float64),
-                process_start_ns=np.array(process_starts_ns, dtype=np.int64),
+                rate=None if rates is None else np.asarray(rates, dtype=np.float64),
+                process_start_ns=np.asarray(process_starts_ns, dtype=np.int64),
             ),
         )
 

@@ -23,8 +23,9 @@ def rounds(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[tuple[
     seen: dict[Hashable, int] = {}
     cut: list[list[tuple[int, T]]] = []
     for place, item in enumerate(items):
-        turn = seen.get(key(item), 0)
-        seen[key(item)] = turn + 1
+        of = key(item)
+        turn = seen.get(of, 0)
+        seen[of] = turn + 1
         if turn == len(cut):
             cut.append([])
         cut[turn].append((place, item))

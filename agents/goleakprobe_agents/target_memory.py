@@ -1,62 +1,89 @@
-"""What stage one remembers of a target between two of its snapshots."""
+"""What stage one remembers of a target between two of its snapshots.
+
+The numbers that every snapshot moves (counts, when seen) are kept in arrays, a row a signature;
+what is here is read when the list of a target's groups changes or something is told of it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+
+from goleakprobe_agents.detection.row_store import Field, RowStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from goleakprobe_schemas import SnapshotCollected, SnapshotGroup
 
-__all__ = ["KnownSignature", "TargetMemory"]
+__all__ = ["KnownSignature", "Layout", "TargetMemory", "signature_facts"]
 
 _NS = 1_000_000_000
 # Start times come from metrics pages as float seconds.
 _SAME_PROCESS_NS = 2 * _NS
 
 
+def signature_facts() -> RowStore:
+    """An empty store of what is known of every signature as a number."""
+    return RowStore(
+        "signature facts 1",
+        [
+            Field("count", "<i8"),
+            Field("seen_ns", "<i8"),
+            # Since when its goroutine ids have been followed; 0 where none are known.
+            Field("ids_since_ns", "<i8"),
+            # Whether it is told of from now on, until nothing of it is left.
+            Field("suspicious", "?"),
+        ],
+    )
+
+
 class KnownSignature(msgspec.Struct):
     """One signature of one target."""
 
     row: int
-    """Its row of the detectors."""
+    """Its row of the facts and of the detectors."""
     first_seen_ns: int
-    seen_ns: int
-    count: int = 0
     wait: str = ""
     state: str = ""
     blocking_site: str = ""
     creation_site: str = ""
     ids: tuple[int, ...] = ()
-    """Goroutine ids that every dump since ``ids_since_ns`` has shown here."""
-    ids_since_ns: int = 0
+    """Goroutine ids that every dump since they were first followed has shown here."""
     leaked: int = 0
     """Count in the newest leak profile."""
     leaked_samples: int = 0
-    suspicious: bool = False
-    """Whether it is told of from now on, until nothing of it is left."""
 
-    def see(self, group: SnapshotGroup, now_ns: int) -> None:
-        """Take over what a group says of the place; counts are added up by the caller."""
-        self.seen_ns = now_ns
+    def describe(self, group: SnapshotGroup) -> None:
+        """Take over what a group says of the place."""
         self.wait, self.state = group.wait or self.wait, group.state
         self.blocking_site = group.blocking_site or self.blocking_site
         self.creation_site = group.creation_site or self.creation_site
 
-    def follow_ids(self, seen: Sequence[int], now_ns: int) -> None:
-        """Keep the ids that were here before; with none of them left, begin with the new ones."""
+    def follow_ids(self, seen: Sequence[int]) -> bool:
+        """Keep the ids that were here before; True if it had to begin with new ones."""
         stayed = tuple(sorted(set(self.ids).intersection(seen)))
-        if stayed:
-            self.ids = stayed
-        else:
-            self.ids, self.ids_since_ns = tuple(sorted(seen)), now_ns
+        self.ids = stayed or tuple(sorted(seen))
+        return not stayed
 
-    def ids_seconds(self, now_ns: int) -> float:
-        """How long the followed ids have been here by our own clock; 0 where none are known."""
-        return (now_ns - self.ids_since_ns) / _NS if self.ids else 0.0
+
+class Layout:
+    """Where the groups of a snapshot belong: derived from a target, and the same until it changes.
+
+    ``names`` are the signatures of the groups, ``places`` where each stands among the target's
+    signatures, ``rows`` the rows of these.
+    """
+
+    __slots__ = ("names", "places", "rows")
+
+    def __init__(self, names: tuple[str, ...], places: Sequence[int], target: TargetMemory) -> None:
+        self.names = names
+        self.places = np.array(places, dtype=np.int64)
+        self.rows = target.rows()
 
 
 class TargetMemory(msgspec.Struct):
@@ -71,38 +98,30 @@ class TargetMemory(msgspec.Struct):
     build_id: str = ""
     requests_total: float | None = None
     request_rate: float | None = None
+    source: str = ""
+    """Where the newest counts came from."""
+    places: list[int] | None = None
+    """Where its groups stood among the signatures; None if that must be looked up anew."""
     signatures: dict[str, KnownSignature] = {}
 
     def advance(self, event: SnapshotCollected) -> bool:
         """Move on to a newer snapshot; answers whether it shows another process than before."""
         restarted = self._restarted(event)
-        if restarted:
-            for known in self.signatures.values():
-                known.leaked = known.leaked_samples = 0
-                known.ids, known.suspicious = (), False
         self._take_rate(event, restarted=restarted)
         self.time_ns = event.time_ns
         self.process_start_ns, self.build_id = event.process_start_ns, event.build_id
-        for known in self.signatures.values():
-            known.count = 0
         return restarted
 
-    def follow_ids(self, event: SnapshotCollected) -> None:
-        """Follow the goroutine ids of a dump that has them all."""
-        ids: dict[str, list[int]] = {}
-        for group in event.groups:
-            ids.setdefault(group.signature, []).extend(group.goroutine_ids)
-        for name, known in self.signatures.items():
-            known.follow_ids(ids.get(name, ()), event.time_ns)
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of its signatures, in their order."""
+        return np.array([known.row for known in self.signatures.values()], dtype=np.int64)
 
-    def drop_unseen(self, since_ns: int) -> list[int]:
-        """Forget signatures not seen since then; answers with their rows."""
-        gone = [name for name, known in self.signatures.items() if known.seen_ns < since_ns]
-        return [self.signatures.pop(name).row for name in gone]
-
-    def leaking(self) -> Mapping[str, KnownSignature]:
-        """The signatures that are told of."""
-        return {name: known for name, known in self.signatures.items() if known.suspicious}
+    def layout(self) -> Layout | None:
+        """The layout of the newest counts, where it is known."""
+        if self.places is None:
+            return None
+        names = list(self.signatures)
+        return Layout(tuple([names[place] for place in self.places]), self.places, self)
 
     def _restarted(self, event: SnapshotCollected) -> bool:
         if not self.time_ns:

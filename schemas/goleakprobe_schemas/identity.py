@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -16,6 +17,7 @@ DEFAULT_NAMESPACE = "default"
 _MAX_PART_CHARS = 256
 
 
+@lru_cache(maxsize=16_384)
 def _escape(part: str) -> str:
     return quote(part, safe=":.-_~[]@ ")
 

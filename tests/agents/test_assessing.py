@@ -160,9 +160,10 @@ def test_a_target_with_endless_signatures_shares_one_row_beyond_the_cap() -> Non
     one = stage(max_signatures_per_target=10)
     flood = {f"{n:032x}": 1 for n in range(1, 500)}
     one.apply(records([snapshot(flood, at=n) for n in range(3)]))
-    target = one._targets["default/checkout/10.0.0.1:6060"]
+    target = one._targets["default", "checkout", "10.0.0.1:6060"]
     assert len(target.signatures) == 11
-    assert target.signatures[OVERFLOW_SIGNATURE].count == 499 - 10
+    row = target.signatures[OVERFLOW_SIGNATURE].row
+    assert one._facts["count"][row] == 499 - 10
 
 
 def test_signatures_unseen_for_an_hour_give_their_rows_back() -> None:
