@@ -8,10 +8,16 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 
 from goleakprobe_agents.errors import PortTakenError
+from goleakprobe_agents.liveness import Liveness
 from goleakprobe_agents.status import WorkerStatus, read_status
 
 if TYPE_CHECKING:
@@ -65,13 +71,14 @@ def _counters(status: WorkerStatus) -> Iterator[Metric]:
             for of, count in status.count(role, kind).items():
                 family.add_metric([role, of], count)
         yield family
-    delay = CounterMetricFamily(
+    delay = SummaryMetricFamily(
         "goleakprobe_landing_delay_seconds",
-        "Seconds from taking a file's first message to landing it, added up over files.",
+        "Time from taking a file's first message to landing it.",
         labels=["topic"],
     )
-    for topic, milliseconds in status.count("land", "landing_delay_ms").items():
-        delay.add_metric([topic], milliseconds / 1000)
+    delays = status.count("land", "landing_delay_ms")
+    for topic, files in status.count("land", "landings").items():
+        delay.add_metric([topic], files, delays.get(topic, 0) / 1000)
     yield delay
 
 
@@ -81,11 +88,25 @@ def _places(status: WorkerStatus) -> Iterator[Metric]:
         "Messages known to wait.",
         labels=["role", "topic", "partition"],
     )
+    size = GaugeMetricFamily(
+        "goleakprobe_worker_state_bytes",
+        "Size of the newest state snapshot.",
+        labels=["role", "topic", "partition"],
+    )
+    took = GaugeMetricFamily(
+        "goleakprobe_worker_state_snapshot_duration_seconds",
+        "Time that the newest state snapshot took.",
+        labels=["role", "topic", "partition"],
+    )
     for role in status.roles.values():
         for name, place in role.partitions.items():
             topic, _, partition = name.rpartition("-")
-            lag.add_metric([role.role, topic, partition], place.lag)
-    yield lag
+            labels = [role.role, topic, partition]
+            lag.add_metric(labels, place.lag)
+            if place.state_bytes is not None and place.state_seconds is not None:
+                size.add_metric(labels, place.state_bytes)
+                took.add_metric(labels, place.state_seconds)
+    yield from (lag, size, took)
 
 
 def _processes(status: WorkerStatus) -> Iterator[Metric]:
@@ -114,31 +135,39 @@ def _processes(status: WorkerStatus) -> Iterator[Metric]:
 
 
 @contextmanager
-def serving_metrics(status_folder: Path, port: int | None) -> Iterator[int | None]:
+def serving_metrics(
+    status_folder: Path, port: int | None, liveness: Liveness | None = None
+) -> Iterator[int | None]:
     """Serve ``/metrics``, ``/-/healthy`` and ``/-/ready`` on loopback; without a port, nothing.
 
-    Yields the port (0 takes a free one). Raises PortTakenError.
+    Health is what ``liveness`` (by default one of this folder) says. Yields the port (0 takes a
+    free one). Raises PortTakenError.
     """
     if port is None:
         yield None
         return
+    liveness = liveness or Liveness(status_folder)
     registry = CollectorRegistry()
     registry.register(StatusCollector(status_folder))
     try:
-        server = ThreadingHTTPServer((_HOST, port), _handler(registry, status_folder))
+        server = ThreadingHTTPServer((_HOST, port), _handler(registry, status_folder, liveness))
     except OSError as error:
         raise PortTakenError(_HOST, port) from error
     thread = Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
+    liveness.start()
     try:
         yield server.server_address[1]
     finally:
+        liveness.stop()
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def _handler(registry: CollectorRegistry, status_folder: Path) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    registry: CollectorRegistry, status_folder: Path, liveness: Liveness
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
@@ -146,7 +175,9 @@ def _handler(registry: CollectorRegistry, status_folder: Path) -> type[BaseHTTPR
             if self.path == "/metrics":
                 self._answer(200, generate_latest(registry))
             elif self.path == "/-/healthy":
-                self._answer(200, b"healthy\n")
+                reasons = liveness.reasons
+                said = "".join(f"{reason}\n" for reason in reasons or ("healthy",))
+                self._answer(503 if reasons else 200, said.encode())
             elif self.path == "/-/ready":
                 ready = read_status(status_folder).ready
                 self._answer(200 if ready else 503, b"ready\n" if ready else b"not ready\n")

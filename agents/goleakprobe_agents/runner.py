@@ -18,7 +18,7 @@ from goleakprobe_agents.errors import LogGapError, RecordPoisonousError
 from goleakprobe_agents.intake import ContiguityGuard, by_partition, decode_message
 from goleakprobe_agents.origins import OriginMarks, origin_of
 from goleakprobe_agents.publisher import Outgoing, dead_letter, outgoing
-from goleakprobe_agents.shell import Counts, Place
+from goleakprobe_agents.shell import Counts, Place, SavedState
 from goleakprobe_agents.state import Snapshot
 from goleakprobe_schemas import EventError
 
@@ -52,6 +52,7 @@ class StagePartition:
         self.changed = False
         """Whether state moved since the last snapshot."""
         self.saved_at = time.monotonic()
+        self.saved: SavedState | None = None
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take over what a snapshot knows; ValueError if the stage cannot read it."""
@@ -175,6 +176,14 @@ class StageRunner:
             if partition.guard is not None
         }
 
+    def saved(self) -> Mapping[Place, SavedState]:
+        """What the newest snapshot of every partition cost."""
+        return {
+            place: partition.saved
+            for place, partition in self.partitions.items()
+            if partition.saved is not None
+        }
+
     def _load(self, place: Place) -> StagePartition:
         log_id = self._log_ids.get(place.topic, "")
         partition = StagePartition(self._topic, place.partition, log_id, self._new_stage())
@@ -256,6 +265,7 @@ class StageRunner:
             partition = self.partitions.get(place)
             if partition is None or partition.guard is None:
                 return
+            begun = time.monotonic()
             snapshot = partition.snapshot()
             partition.changed, partition.saved_at = False, time.monotonic()
         try:
@@ -263,6 +273,7 @@ class StageRunner:
         except BaseException:
             partition.changed = True
             raise
+        partition.saved = SavedState(len(snapshot.state), time.monotonic() - begun)
         self._acknowledge(place, snapshot.next_offset)
         self.counts.add("snapshots", partition.topic.name)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Acknowledge = Callable[["Place", int], None]
     """Takes note that everything of a partition below an offset is durable."""
 
-__all__ = ["Acknowledge", "Counts", "Place", "Shell"]
+__all__ = ["Acknowledge", "Counts", "Place", "SavedState", "Shell"]
 
 
 class Place(NamedTuple):
@@ -26,6 +26,14 @@ class Place(NamedTuple):
 
     topic: str
     partition: int
+
+
+class SavedState(NamedTuple):
+    """A partition's state as it was last saved."""
+
+    size_bytes: int
+    seconds: float
+    """What collecting and writing it took."""
 
 
 class Counts:
@@ -78,3 +86,6 @@ class Shell(Protocol):
 
     def progress(self) -> Mapping[Place, int]:
         """The next offset wanted of every partition that was begun."""
+
+    def saved(self) -> Mapping[Place, SavedState]:
+        """The newest state saved here of every partition that has any."""

@@ -41,6 +41,10 @@ class PartitionStatus(msgspec.Struct, kw_only=True):
     next_offset: int
     log_end: int | None = None
     """One behind the newest offset the broker spoke of in a fetch; None before the first."""
+    state_bytes: int | None = None
+    """Size of the newest state snapshot; None before the first of this process."""
+    state_seconds: float | None = None
+    """What that snapshot took."""
 
     @property
     def lag(self) -> int:
@@ -86,6 +90,8 @@ class SupervisorStatus(msgspec.Struct, kw_only=True):
     """The supervisor itself."""
 
     pid: int
+    beat: int = 0
+    """Grows with every write, as a worker's does."""
     state: str = "starting"
     """``starting``, ``running``, ``stopping`` or ``stopped``."""
     reason: str = ""

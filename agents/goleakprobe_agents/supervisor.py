@@ -27,6 +27,7 @@ import structlog
 from goleakprobe_agents.admin import apply_topics, check_topics
 from goleakprobe_agents.app import EXIT_CRASHED
 from goleakprobe_agents.errors import BrokerUnavailableError, StreamError
+from goleakprobe_agents.liveness import Liveness
 from goleakprobe_agents.metrics import serving_metrics
 from goleakprobe_agents.settings_file import read_settings
 from goleakprobe_agents.status import (
@@ -230,6 +231,7 @@ class Supervisor:
 
     def _tell(self, state: str) -> None:
         self._status.state = state
+        self._status.beat += 1
         with suppress(OSError):
             write_status(self._path, self._status)
 
@@ -290,7 +292,8 @@ def _supervise(settings: StreamSettings, given: argparse.Namespace) -> int:
     else:
         check_topics(settings.broker)
     folder = given.status or default_status_folder(settings.state.path)
-    with serving_metrics(folder, given.metrics_port):
+    liveness = Liveness(folder, silence_seconds=given.silence_seconds)
+    with serving_metrics(folder, given.metrics_port, liveness):
         supervisor = Supervisor(
             given.settings, folder, roles, silence_seconds=given.silence_seconds
         )

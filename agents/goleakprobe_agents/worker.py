@@ -133,9 +133,13 @@ class Worker:
         status.updated_ns = time.time_ns()
         status.waiting_for = self._patience.waiting_for
         status.counts = {kind: dict(of) for kind, of in self._shell.counts.by_kind.items()}
+        saved = self._shell.saved()
         status.partitions = {
             f"{place.topic}-{place.partition}": PartitionStatus(
-                next_offset=offset, log_end=self._log_end(place)
+                next_offset=offset,
+                log_end=self._log_end(place),
+                state_bytes=saved[place].size_bytes if place in saved else None,
+                state_seconds=saved[place].seconds if place in saved else None,
             )
             for place, offset in self._shell.progress().items()
         }

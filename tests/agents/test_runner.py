@@ -97,6 +97,19 @@ async def test_nothing_is_acknowledged_before_a_snapshot_covers_it(
     assert life.acknowledged == [3]
 
 
+async def test_the_size_and_the_time_of_the_newest_snapshot_are_told(
+    tmp_path: Path, published: Delivered
+) -> None:
+    life = Life(tmp_path, published)
+    await life.begin()
+    assert life.runner.saved() == {}
+    await life.runner.take(snapshots(range(3)))
+    await life.runner.tick()
+    saved = life.runner.saved()[PLACE]
+    assert saved.size_bytes == len(life.runner.partitions[PLACE].stage.dump())
+    assert saved.seconds > 0
+
+
 async def test_a_snapshot_is_not_written_when_its_outputs_were_not_delivered(
     tmp_path: Path, published: Delivered
 ) -> None:

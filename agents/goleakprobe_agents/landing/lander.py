@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from goleakprobe_agents.patience import Patience
     from goleakprobe_agents.publisher import Publisher
     from goleakprobe_agents.settings import LakeSettings
-    from goleakprobe_agents.shell import Acknowledge
+    from goleakprobe_agents.shell import Acknowledge, SavedState
 
 __all__ = ["Lander"]
 
@@ -133,6 +133,10 @@ class Lander:
         """The next offset wanted of every partition."""
         return {place: part.guard.next_offset for place, part in self._partitions.items()}
 
+    def saved(self) -> Mapping[Place, SavedState]:
+        """None: the files are the state."""
+        return {}
+
     def _is_full(self, partition: PendingPartition) -> bool:
         return (
             partition.rows >= self._settings.roll_rows
@@ -180,6 +184,7 @@ class Lander:
         self.counts.add("repeated", topic, footer.repeated)
         self.counts.add("rows", topic_named(topic).table, footer.rows)
         self.counts.add("files", topic_named(topic).table)
+        self.counts.add("landings", topic)
         self.counts.add("landing_delay_ms", topic, int(age_seconds * 1000))
 
     def _look_up(self, assigned: Collection[Place]) -> dict[Place, _Found]:
