@@ -160,9 +160,12 @@ async def _work(messages: Sequence[Message], shell: Shell, broker: BrokerSetting
 
 def end_process(what: str, error: BaseException) -> NoReturn:
     """End at once, without clean-up that could acknowledge anything; the supervisor restarts."""
-    trace = "".join(traceback.format_exception(error))[-_TRACE_CHARS:]
-    summary = f"{type(error).__name__}: {error}"[:_SUMMARY_CHARS]
-    _log.error("worker_crashed", what=what, error=summary, trace=trace)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(EXIT_CRASHED)
+    try:
+        trace = "".join(traceback.format_exception(error))[-_TRACE_CHARS:]
+        summary = f"{type(error).__name__}: {error}"[:_SUMMARY_CHARS]
+        _log.error("worker_crashed", what=what, error=summary, trace=trace)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        # Even if the reason cannot be written down.
+        os._exit(EXIT_CRASHED)

@@ -102,7 +102,7 @@ class _Child:
             return None
         if self._process.exitcode is not None:
             return self._bury(self._process.exitcode)
-        reason = self._watchdog.judge(self._status(), time.monotonic())
+        reason = self._watchdog.judge(self._status(), time.monotonic(), self._touched_ns())
         if reason is not None:
             self.told.last_exit = reason
             _log.error("worker_stands_still", role=self.role, pid=self.told.pid, reason=reason)
@@ -128,6 +128,11 @@ class _Child:
             if status.pid == self.told.pid:
                 return status
         return None
+
+    def _touched_ns(self) -> int:
+        with suppress(OSError):
+            return self._status_path.stat().st_mtime_ns
+        return 0
 
     def _bury(self, code: int) -> str:
         assert self._process is not None

@@ -25,7 +25,8 @@ class Watchdog:
 
     A process is silent when its status stands still (its event loop does not turn, or it is
     stopped), and stalled when messages are known to wait in a partition that does not advance,
-    unless it says itself that it waits for a dependency.
+    unless it says itself that it waits for a dependency. One that only touches its status file
+    lives and cannot write, on a full disk say: of its progress nothing is known then.
     """
 
     def __init__(
@@ -39,22 +40,28 @@ class Watchdog:
         self._start_by = started + start_seconds
         self._silence_seconds = silence_seconds
         self._stall_seconds = stall_seconds
-        self._beat: tuple[int, float] | None = None
+        self._beat: tuple[int, int, float] | None = None
         self._moved: dict[str, tuple[int, float]] = {}
 
-    def judge(self, status: RoleStatus | None, now: float) -> str | None:
+    def judge(self, status: RoleStatus | None, now: float, touched_ns: int = 0) -> str | None:
         """Why the process must be ended; None while it may live.
 
-        ``status`` is the newest one of this very process, None before its first.
+        ``status`` is the newest one of this very process, None before its first; ``touched_ns``
+        is when its file was last written or touched.
         """
         if status is None or status.state == "starting":
             if now > self._start_by:
                 return "it was given no partitions in time"
             return None
-        if self._beat is None or self._beat[0] != status.beat:
-            self._beat = (status.beat, now)
-        elif now - self._beat[1] > self._silence_seconds:
-            return f"it has said nothing for {now - self._beat[1]:.0f} s"
+        beat, touched, heard = self._beat or (-1, 0, now)
+        if beat == status.beat and touched == touched_ns:
+            silent = now - heard
+            if silent > self._silence_seconds:
+                return f"it has said nothing for {silent:.0f} s"
+        else:
+            self._beat = (status.beat, touched_ns, now)
+            if beat == status.beat:
+                self._moved.clear()
         return self._judge_progress(status, now)
 
     def _judge_progress(self, status: RoleStatus, now: float) -> str | None:

@@ -23,6 +23,7 @@ import uvloop
 from goleakprobe_agents.admin import check_topics, log_ids
 from goleakprobe_agents.app import build_app, end_process, read_from_shell
 from goleakprobe_agents.errors import BrokerUnavailableError, StoppingError, StreamError
+from goleakprobe_agents.log_stream import lossy_stderr
 from goleakprobe_agents.patience import Patience
 from goleakprobe_agents.publisher import Publisher
 from goleakprobe_agents.settings_file import read_settings
@@ -145,9 +146,13 @@ class Worker:
         }
         if not status.first_event_ns and any(status.counts.get("events", {}).values()):
             status.first_event_ns = status.updated_ns
-        # A full disk must not end a worker that waits for that disk.
-        with suppress(OSError):
+        try:
             write_status(self._path, status)
+        except OSError:
+            # A full disk must not end a worker that waits for that disk: a touch needs no room,
+            # and tells the watchdog that it lives.
+            with suppress(OSError):
+                os.utime(self._path)
 
     def _log_end(self, place: Place) -> int | None:
         end = self._app.consumer.log_ends.get(place)
@@ -192,9 +197,8 @@ async def _run(settings: StreamSettings, role: str, status_folder: Path) -> None
 
 def configure_logging(role: str) -> None:
     """Facts as JSON lines on stderr; libraries only when they warn."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format=f"{role} %(name)s %(message)s"
-    )
+    stream = lossy_stderr()
+    logging.basicConfig(stream=stream, level=logging.WARNING, format=f"{role} %(name)s %(message)s")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -202,7 +206,7 @@ def configure_logging(role: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
     structlog.contextvars.bind_contextvars(role=role)
 

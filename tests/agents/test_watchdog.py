@@ -74,3 +74,18 @@ def test_restarts_wait_longer_and_longer_until_one_lives_well() -> None:
     assert waits == sorted(waits)
     assert waits[-1] == 30.0
     assert delay.after(3600.0) == waits[0]
+
+
+def test_one_that_can_only_touch_its_status_lives_and_gets_its_time_back() -> None:
+    """Its disk is full: what it last wrote is old and says nothing of its progress."""
+    watchdog = a_watchdog()
+    for second in range(0, 300, 5):
+        assert watchdog.judge(a_status(7, end=9), second, touched_ns=second) is None
+    assert watchdog.judge(a_status(8, end=9), 301, touched_ns=301) is None
+    assert watchdog.judge(a_status(9, end=9), 330, touched_ns=330) is not None
+
+
+def test_one_that_neither_writes_nor_touches_is_ended() -> None:
+    watchdog = a_watchdog()
+    assert watchdog.judge(a_status(7), 0, touched_ns=5) is None
+    assert watchdog.judge(a_status(7), 11, touched_ns=5) == "it has said nothing for 11 s"
