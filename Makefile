@@ -5,9 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Two cores are common on small machines; xdist reads this.
 JOBS ?= 2
+# Of make chaos: how long, on which broker (embedded or kafka), and the seed (empty: a new one).
+ROUNDS ?= 3
+BROKER ?= embedded
+SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers test-quick test-go-versions fuzz kafka bench fleet clean lock
+.PHONY: help demo test check lint types layers test-quick test-go-versions fuzz kafka chaos bench fleet clean lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -35,6 +39,9 @@ test-go-versions: $(STAMP) ## The tests that fetch every Go release (about 600 M
 
 kafka: $(STAMP) ## A local Apache Kafka, for trying things out (needs Java 17 and Maven)
 	PYTHONPATH=infra/kafka $(BIN)/python -m local_kafka
+
+chaos: $(STAMP) ## Kills, hangs and full disks under load: ROUNDS=3 BROKER=embedded SEED=
+	@PYTHONPATH=tests:infra/kafka $(BIN)/python -m chaos --rounds $(ROUNDS) --broker $(BROKER) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(STAMP) ## Coverage-guided fuzzing of the decoders
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/fuzz.txt
