@@ -27,6 +27,7 @@ __all__ = [
     "WantedTopic",
     "apply_topics",
     "check_topics",
+    "cluster_id",
     "diff_topics",
     "log_ids",
     "wanted_topics",
@@ -122,6 +123,12 @@ def log_ids(settings: BrokerSettings) -> dict[str, str]:
     with _admin(settings) as admin:
         described = {each["name"]: each.get("topic_id") for each in admin.describe_topics(names)}
     return {name: _short_id(described.get(name)) for name in names}
+
+
+def cluster_id(settings: BrokerSettings) -> str:
+    """What the cluster calls itself. Raises BrokerUnavailableError."""
+    with _admin(settings) as admin:
+        return str(admin.describe_cluster()["cluster_id"])
 
 
 def _short_id(topic_id: object) -> str:

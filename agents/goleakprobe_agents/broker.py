@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO
 
-__all__ = ["EmbeddedBroker", "free_port"]
+__all__ = ["EMBEDDED_CLUSTER", "EmbeddedBroker", "free_port"]
+
+EMBEDDED_CLUSTER = "embedded-"
+"""How the cluster ids of embedded brokers begin."""
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 20.0
@@ -116,7 +119,7 @@ class EmbeddedBroker:
         self.stop()
 
     def _launch(self) -> None:
-        cluster = f"embedded-{secrets.token_hex(8)}"
+        cluster = f"{EMBEDDED_CLUSTER}{secrets.token_hex(8)}"
         url = f"tcp://{_HOST}:{self.port}"
         # Without both addresses it would listen on, and advertise, all interfaces.
         command = [_binary(), "broker", "--silent", "--cluster-id", cluster]

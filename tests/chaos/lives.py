@@ -14,7 +14,7 @@ from chaos.census import Difference, LakeCensus
 from chaos.faults import Kind, planned
 from chaos.load import Fleet
 from chaos.publishing import Publishing
-from chaos.scene import Scene, SceneError
+from chaos.scene import Scene
 from chaos.striking import Striking
 from chaos.undisturbed import UndisturbedLife
 from goleakprobe.lake.verify import verify_lake
@@ -82,7 +82,7 @@ def live(
                 _round(scene, fleet, undisturbed, census, strikes, tally, tell)
             scene.stop_host()
             _reckon(scene, undisturbed, census, tally)
-            _verify_by_command(scene.lake)
+            _verify_by_command(scene)
         except BaseException:
             scene.keep_disk()
             raise
@@ -155,8 +155,16 @@ def _reckon(scene: Scene, undisturbed: UndisturbedLife, census: LakeCensus, tall
         raise RoundFailedError(f"lake verify: {verification.violations[:_SHOWN]}")
 
 
-def _verify_by_command(lake: Path) -> None:
-    command = [sys.executable, "-m", "goleakprobe", "lake", "verify", "--lake", str(lake)]
+def _verify_by_command(scene: Scene) -> None:
+    """The files, and the broker's logs where it can tell: nothing may wait any more."""
+    config = scene.folder / "leak.yaml"
+    broker = scene.settings.broker
+    servers = list(broker.bootstrap_servers)
+    config.write_text(
+        f"broker: {{bootstrap_servers: {servers}, partitions: {broker.partitions}}}\n"
+    )
+    command = [sys.executable, "-m", "goleakprobe", "lake", "verify"]
+    command += ["--lake", str(scene.lake), "--config", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SceneError(f"goleakprobe lake verify: {done.stdout}{done.stderr}")
+    if done.returncode or "every message was landed exactly once\n" not in done.stdout:
+        raise RoundFailedError(f"goleakprobe lake verify: {done.stdout}{done.stderr}")

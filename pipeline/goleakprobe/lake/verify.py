@@ -48,6 +48,8 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int
     repeated: int
     absent: int
+    waiting: int | None = None
+    """Messages behind the last file; None where no broker was asked (see against_broker.py)."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +66,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     def total(self, field: str, table: str | None = None) -> int:
         """A summary's number over all partitions, of one table or all."""
         logs = (log for log in self.logs if table in (None, log.table))
-        return sum(int(getattr(log, field)) for log in logs)
+        return sum(int(getattr(log, field) or 0) for log in logs)
 
 
 def verify_lake(root: Path | str, *, read_rows: bool = True) -> Verification:
