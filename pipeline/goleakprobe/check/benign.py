@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from goleakprobe.profiles import Group
-from goleakprobe_schemas import Frame
+from goleakprobe.profiles import Group, blocking_frame
 
 __all__ = ["benign_reason"]
 
-# By the beginning of a function anywhere in the stack. They are still reported when they grow.
+# By the beginning of the function that waits: what a handler waits for deeper down is its own
+# affair. They are still reported when they grow.
 _KNOWN: tuple[tuple[str, str], ...] = (
     ("os/signal.", "waits for signals"),
-    ("net/http.(*Server).Serve", "accepts connections"),
-    ("net/http.(*conn).serve", "serves a connection"),
-    ("net/http.(*connReader).backgroundRead", "watches a connection while it is served"),
-    ("net/http.(*persistConn).", "keeps a client connection open for the next request"),
+    ("net/http.(*connReader).", "watches a connection while it is served"),
+    # Its readLoop waits in the network; in a select it waits for a body to be read or closed.
+    ("net/http.(*persistConn).writeLoop", "keeps a client connection open for the next request"),
     ("net/http.(*http2", "keeps an HTTP/2 connection open"),
     ("net/http/internal/http2.", "keeps an HTTP/2 connection open"),
     ("golang.org/x/net/http2.", "keeps an HTTP/2 connection open"),
@@ -41,10 +40,6 @@ def benign_reason(group: Group) -> str:
         return "is the main goroutine: the process ends with it"
     if group.wait.partition(" (")[0] == "IO wait":
         return "waits for the network or a file"
-    return next(
-        (reason for start, reason in _KNOWN if any(_begins(frame, start) for frame in frames)), ""
-    )
-
-
-def _begins(frame: Frame, start: str) -> bool:
-    return frame.function.startswith(start)
+    waiting = blocking_frame(frames)
+    name = "" if waiting is None else waiting.function
+    return next((reason for start, reason in _KNOWN if name.startswith(start)), "")

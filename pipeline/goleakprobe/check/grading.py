@@ -6,6 +6,8 @@ two dumps cannot tell a long wait from an endless one, and say so.
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
+
 import msgspec
 
 from goleakprobe.check.benign import benign_reason
@@ -27,15 +29,21 @@ _NEVER_IDLE = frozenset({"chan send", "sync.Mutex.Lock", "sync.RWMutex.Lock", "s
 _PROOFS = 2
 _GROWTH_SAMPLES = 4
 _GROWTH_SHARE = 0.2
-# Where most of the first have left, departures keep up: that is traffic, not a leak.
-_STAYED = 0.9
+# What a pool or a burst adds it adds at once; a leak goes on in every third of the samples, by at
+# least this share of an even rise.
+_STEADINESS = 0.2
+# Where many of the early ones have left, departures keep up: that is traffic, not a leak.
+_STAYED = 0.8
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The thresholds of a check."""
 
     stuck_seconds: float = 600.0
-    """A goroutine that holds out in a place nobody idles in for so long is stuck."""
+    """A goroutine that holds out in a place nobody idles in for so long is stuck.
+
+    Where healthy processes keep goroutines ready, growth counts only if it lasts as long.
+    """
     many: int = 100
     """So many goroutines at one place are worth a look by themselves."""
     growth: int = 10
@@ -93,16 +101,41 @@ def _growth(history: SignatureHistory, policy: Policy) -> list[Evidence]:
     counts = history.counts
     if len(counts) < 2 or counts[-1] - counts[0] < max(policy.growth, counts[0] * _GROWTH_SHARE):
         return []
-    steady = len(counts) >= _GROWTH_SAMPLES and list(counts) == sorted(counts)
-    stayed = history.stayed is None or history.stayed >= _STAYED
     numbers = {"first": float(counts[0]), "last": float(counts[-1]), "samples": float(len(counts))}
-    if steady and stayed:
-        said = f"rose from {counts[0]} to {counts[-1]} over {len(counts)} samples, never falling"
-        return [Evidence(grade=Grade.GROWING, detector="growth", summary=said, numbers=numbers)]
-    said = f"rose from {counts[0]} to {counts[-1]}; a burst of work looks the same"
-    if len(counts) < _GROWTH_SAMPLES:
-        said += f", {_GROWTH_SAMPLES} samples or more would tell"
-    return [Evidence(grade=Grade.ANOMALOUS, detector="growth", summary=said, numbers=numbers)]
+    said = f"rose from {counts[0]} to {counts[-1]} over {len(counts)} samples"
+    doubt = _doubt(history, policy)
+    return [
+        Evidence(
+            grade=Grade.ANOMALOUS if doubt else Grade.GROWING,
+            detector="growth",
+            summary=f"{said}; {doubt}" if doubt else f"{said}, in every third of them, and stayed",
+            numbers=numbers,
+        )
+    ]
+
+
+def _doubt(history: SignatureHistory, policy: Policy) -> str:
+    """Why a rise may be none of a leak's; empty if nothing speaks for it."""
+    if len(history.counts) < _GROWTH_SAMPLES:
+        return f"a burst of work looks the same, {_GROWTH_SAMPLES} samples or more would tell"
+    if not _rises_throughout(history.counts):
+        return "not in every third of them: pools that fill up and bursts look the same"
+    if history.stayed is not None and history.stayed < _STAYED:
+        return f"but only {history.stayed:.0%} of the earlier ones are still here"
+    benign = benign_reason(history.group)
+    if benign and (history.seconds or 0.0) < policy.stuck_seconds:
+        minutes = policy.stuck_seconds / 60
+        return f"each {benign}, so traffic does that too: growth over {minutes:g} min would tell"
+    return ""
+
+
+def _rises_throughout(counts: tuple[int, ...]) -> bool:
+    """Whether the floor, the least that is ever seen again, rises in every third."""
+    floor = list(accumulate(reversed(counts), min))[::-1]
+    last = len(floor) - 1
+    marks = [floor[0], floor[last // 3], floor[last * 2 // 3], floor[last]]
+    least = max(1.0, _STEADINESS * (floor[-1] - floor[0]) / 3)
+    return all(after - before >= least for before, after in pairwise(marks))
 
 
 def _nil_channel(history: SignatureHistory) -> list[Evidence]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
@@ -32,7 +33,8 @@ class SignatureHistory(msgspec.Struct, frozen=True, kw_only=True):
     lasting_ids: tuple[int, ...] = ()
     """Goroutines blocked here in both of the last two profiles that name them."""
     stayed: float | None = None
-    """Share of the goroutines of the first such profile that are still here in the last."""
+    """Of the goroutines seen here twice in the first two thirds of such profiles, the share that
+    is still here in the last. Who is seen once passes by."""
     oldest_seconds: float | None = None
     """How long a goroutine of the last profile has been seen here, by our own clock."""
     ids: tuple[int, ...] = ()
@@ -101,7 +103,7 @@ def _history(
         labels=_shared_labels(key, whole),
         with_ids=len(dumps),
         lasting_ids=tuple(sorted(lasting)),
-        stayed=len(ids[0] & ids[-1]) / len(ids[0]) if len(ids) > 1 and ids[0] else None,
+        stayed=_stayed(ids),
         oldest_seconds=_oldest(dumps, ids),
         ids=tuple(sorted(ids[-1])) if ids else (),
         leak_profiles=len(leaks),
@@ -110,9 +112,19 @@ def _history(
     )
 
 
+def _stayed(ids: list[set[int]]) -> float | None:
+    seen = Counter(chain.from_iterable(ids[: len(ids) * 2 // 3]))
+    settled = {number for number, times in seen.items() if times > 1}
+    if not settled:
+        return 0.0 if seen else None
+    return len(settled & ids[-1]) / len(settled)
+
+
 def _examples(samples: Sequence[Sample]) -> dict[str, Group]:
+    """The newest of each signature, from a text dump if there is one: those name the creator."""
     examples: dict[str, Group] = {}
-    for sample in reversed(samples):
+    newest_first = list(reversed(samples))
+    for sample in sorted(newest_first, key=lambda sample: not sample.profile.goroutines):
         newest: dict[str, Group] = {}
         for group in sample.profile.groups:
             known = newest.get(group.signature)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -57,11 +58,11 @@ async def gather(
     for source in sources:
         if isinstance(source, ProfileFile):
             try:
-                sample = await asyncio.to_thread(read_file, source)
+                samples = await asyncio.to_thread(read_file, source)
             except (ProfileError, OSError) as error:
                 gathered.fail(source.name, error)
             else:
-                gathered.add(_process_of(sample, gathered), [sample])
+                gathered.add(_process_of(samples[0], gathered), samples)
     endpoints = [source for source in sources if isinstance(source, Endpoint)]
     if endpoints:
         async with Scraper(job) as scraper, asyncio.TaskGroup() as group:
@@ -77,7 +78,8 @@ async def _watch(
     on_round: Callable[[Gathered], None],
 ) -> None:
     try:
-        async for samples in visits(scraper, endpoint, asking):
+        missed = partial(gathered.fail, endpoint.name)
+        async for samples in visits(scraper, endpoint, asking, missed):
             gathered.add(endpoint.name, samples)
             on_round(gathered)
     except (ScrapeError, ProfileError, CredentialsError) as error:

@@ -26,10 +26,18 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         return self.profile.source in LEAK_SOURCES
 
 
+# Files unpacked or copied together were written faster than dumps can be taken.
+_LEAST_STEP_SECONDS = 0.02
+
+
 def in_time(samples: list[Sample]) -> list[Sample]:
-    """The samples in the order given; times that contradict the order count as unknown."""
+    """The samples in the order given; times that cannot be those of taking them are unknown."""
     times = [sample.time_seconds for sample in samples]
     known = [time for time in times if time is not None]
-    if len(known) == len(times) and known == sorted(known):
+    if not times or (
+        len(known) == len(times)
+        and known == sorted(known)
+        and known[-1] - known[0] >= _LEAST_STEP_SECONDS * (len(known) - 1)
+    ):
         return samples
     return [msgspec.structs.replace(sample, time_seconds=None) for sample in samples]

@@ -12,7 +12,12 @@ import msgspec
 
 from goleakprobe.check.errors import SourceError
 from goleakprobe.check.samples import Sample
-from goleakprobe.profiles import DEFAULT_LIMITS, BodyTooLargeError, read_profile
+from goleakprobe.profiles import (
+    DEFAULT_LIMITS,
+    BodyTooLargeError,
+    read_profile,
+    separate_dumps,
+)
 
 __all__ = ["Endpoint", "ProfileFile", "parse_source", "read_file"]
 
@@ -54,10 +59,11 @@ def parse_source(source: str) -> Endpoint | ProfileFile:
     raise SourceError(source, "no such file, and not an address such as localhost:6060")
 
 
-def read_file(file: ProfileFile) -> Sample:
-    """Read and decode a file; its time is the profile's own, else when it was last written.
+def read_file(file: ProfileFile) -> list[Sample]:
+    """Read and decode a file: a sample for every dump in it.
 
-    Raises ProfileError for its content and OSError.
+    The time is the profile's own, else when the file was last written; that of one dump among
+    several is not known. Raises ProfileError for its content and OSError.
     """
     limit = DEFAULT_LIMITS.body_bytes
     if file.name == "-":
@@ -69,8 +75,14 @@ def read_file(file: ProfileFile) -> Sample:
     if len(body) > limit:
         raise BodyTooLargeError("the file", limit)
     profile = read_profile(body)
+    dumps = separate_dumps(profile)
+    if len(dumps) > 1:
+        return [
+            Sample(source=f"{file.name} (dump {number})", profile=dump, time_seconds=None)
+            for number, dump in enumerate(dumps, start=1)
+        ]
     taken = profile.time_ns / 1e9 if profile.time_ns else written
-    return Sample(source=file.name, profile=profile, time_seconds=taken)
+    return [Sample(source=file.name, profile=profile, time_seconds=taken)]
 
 
 def _endpoint(name: str, url: str) -> Endpoint:

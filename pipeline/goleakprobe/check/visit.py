@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from goleakprobe.check.samples import Sample
 from goleakprobe.collect.capabilities import LEAK_PROFILE_PROBE, Offer, leak_profile_offer
-from goleakprobe.profiles import read_profile
+from goleakprobe.errors import ScrapeError
+from goleakprobe.profiles import ProfileError, read_profile
 from goleakprobe_schemas import SnapshotSource
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from goleakprobe.collect.scrape import Scraper
 
 __all__ = ["Asking", "visits"]
+
+# So many rounds in a row without an answer: the process is gone.
+_MISSES = 5
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,25 +39,37 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def visits(
-    scraper: Scraper, endpoint: Endpoint, asking: Asking
+    scraper: Scraper,
+    endpoint: Endpoint,
+    asking: Asking,
+    on_miss: Callable[[Exception], None] = lambda _: None,
 ) -> AsyncIterator[list[Sample]]:
     """Yield the samples of one round after the other; requests follow one another.
 
     A round is the cheap grouped profile, then a dump with goroutine ids if the process is small
     enough. The leak profile costs a garbage collection and is taken twice at most per visit.
-    Raises ScrapeError, CredentialsError and ProfileError.
+    A round that fails between others is told to ``on_miss`` and left out. Raises
+    CredentialsError, and ScrapeError and ProfileError where the first or the last rounds fail.
     """
     offered = await _offer(scraper, endpoint, asking)
-    leak_profiles = 0
+    leak_profiles = misses = 0
     number = 0
     while asking.rounds is None or number < asking.rounds:
         if number:
             await asyncio.sleep(asking.pause_seconds)
         number += 1
-        samples = await _round(scraper, endpoint, asking)
-        if offered and leak_profiles < 2:
-            leak_profiles += 1
-            samples.append(await _sample(scraper, f"{endpoint.base_url}/goroutineleak"))
+        try:
+            samples = await _round(scraper, endpoint, asking)
+            if offered and leak_profiles < 2:
+                samples.append(await _sample(scraper, f"{endpoint.base_url}/goroutineleak"))
+                leak_profiles += 1
+        except (ScrapeError, ProfileError) as error:
+            misses += 1
+            if number in (1, asking.rounds) or misses == _MISSES:
+                raise
+            on_miss(error)
+            continue
+        misses = 0
         yield samples
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from goleakprobe.profiles.dump_sequence import separate_dumps
 from goleakprobe.profiles.errors import (
     BodyCutError,
     BodyDamagedError,
@@ -33,6 +34,7 @@ __all__ = [
     "normal_function",
     "package_of",
     "read_profile",
+    "separate_dumps",
     "signature",
     "site",
     "wait_class",

@@ -81,6 +81,8 @@ class Places:
                 raise IrregularError
             text = body[:junk]
         frames, created = _split(text)
+        if HEADER_WITHIN.search(created):
+            raise IrregularError
         head, _, rest = created.partition(_CREATOR)
         number, _, file = rest.partition(b"\n")
         creator = int(number[:19]) if number[:19].isdigit() else None

@@ -15,6 +15,7 @@ __all__ = [
     "IrregularError",
     "read_frames",
     "read_site",
+    "starts_within",
 ]
 
 ARGUMENTS = re.compile(rb"\([^()\n]*\)(?=\n|$)")
@@ -31,6 +32,12 @@ _ANCESTOR = b"[originating from goroutine "
 _NO_STACK = b"\tgoroutine running on other thread"
 
 
+_FRAME_END = re.compile(rb":\d{1,9} \+0x[0-9a-f]+\b")
+# What prints frames that belong to no goroutine.
+_NO_GOROUTINE = re.compile(rb"runtime stack:|DATA RACE")
+_LOOK_BACK = 1 << 16
+
+
 class IrregularError(Exception):
     """Text that does not follow the runtime's grammar; internal, it starts the repair."""
 
@@ -43,7 +50,8 @@ def read_frames(body: bytes, limits: Limits) -> tuple[tuple[Frame, ...], bool]:
     """
     frames: list[Frame] = []
     pending: bytes | None = None
-    for line in body.split(b"\n"):
+    lines = body.split(b"\n")
+    for number, line in enumerate(lines, start=1):
         if line.startswith(_ANCESTOR):
             break
         if line.startswith(b"\t"):
@@ -51,6 +59,8 @@ def read_frames(body: bytes, limits: Limits) -> tuple[tuple[Frame, ...], bool]:
             if match is None:
                 if line.startswith(_NO_STACK) or pending is None:
                     continue
+                if number < len(lines):
+                    raise IrregularError
                 return tuple(frames), True
             if pending is not None:
                 _append(frames, pending, match, limits)
@@ -73,6 +83,15 @@ def read_site(created: bytes, limits: Limits) -> tuple[str, int | None]:
     if match is not None:
         name = f"{name} {clean(match[1], limits.name_chars)}:{int(match[2])}"
     return name, int(creator[:19]) if creator[:19].isdigit() else None
+
+
+def starts_within(data: bytes) -> bool:
+    """Whether a dump begins in the middle of a goroutine, whose header is lost."""
+    first = HEADER_WITHIN.search(data)
+    if first is None:
+        return False
+    before = data[max(0, first.start() - _LOOK_BACK) : first.start()]
+    return _FRAME_END.search(before) is not None and _NO_GOROUTINE.search(before) is None
 
 
 def _append(frames: list[Frame], function: bytes, match: re.Match[bytes], limits: Limits) -> None:

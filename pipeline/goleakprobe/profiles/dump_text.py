@@ -29,6 +29,8 @@ _FIRST = re.compile(
     rb"^goroutine (\d{1,19}) ((?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^\n]*)\n?", re.MULTILINE
 )
 _NEXT = re.compile(rb"\n\ngoroutine (\d{1,19}) ([^\n]*)\n?")
+# Before the first header: a header that does not begin its line, or a web page.
+_FOREIGN = re.compile(HEADER_WITHIN.pattern + rb"|<pre")
 # The last frame of a goroutine is never an inlined one, so it always has its offset.
 _COMPLETE_END = re.compile(rb":\d+ \+0x[0-9a-f]+(?: [a-z]+=0x.*)?$")
 _FORMS = 65536
@@ -39,7 +41,7 @@ _BundleKey = tuple[tuple[Frame, ...], str, str, Labels]
 def read_dump(data: bytes, limits: Limits, *, goroutines: bool = True) -> Profile:
     """Decode a dump that follows the runtime's own layout; IrregularError where it does not."""
     first = _FIRST.search(data)
-    if first is None:
+    if first is None or _FOREIGN.search(data, 0, first.start()):
         raise IrregularError
     reader = _Reader(limits, goroutines)
     reader.read(data, first)

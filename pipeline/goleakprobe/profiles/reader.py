@@ -8,7 +8,7 @@ import msgspec
 
 from goleakprobe.profiles.body import plain_body
 from goleakprobe.profiles.dump_repair import repair
-from goleakprobe.profiles.dump_stack import IrregularError
+from goleakprobe.profiles.dump_stack import IrregularError, starts_within
 from goleakprobe.profiles.dump_text import read_dump
 from goleakprobe.profiles.errors import (
     BodyCutError,
@@ -20,6 +20,7 @@ from goleakprobe.profiles.likeness import refusal
 from goleakprobe.profiles.limits import DEFAULT_LIMITS, Limits
 from goleakprobe.profiles.profile import Profile
 from goleakprobe.profiles.protobuf_profile import read_protobuf
+from goleakprobe_schemas import SnapshotSource
 
 __all__ = ["read_profile"]
 
@@ -54,17 +55,23 @@ def read_profile(
 
 
 def _read_text(data: bytes, limits: Limits, goroutines: bool) -> Profile:
+    # A buffer for runtime.Stack that was written out whole ends in zeroes.
+    data = data.rstrip(b"\x00")
+    repairs: tuple[str, ...] = ()
     try:
-        return _read_regular(data, limits, goroutines, strict=True)
+        profile = _read_regular(data, limits, goroutines, strict=True)
     except IrregularError:
         mended, repairs = repair(data)
-    if not repairs:
-        raise refusal(data)
-    try:
-        profile = _read_regular(mended, limits, goroutines, strict=False)
-    except IrregularError:
-        raise refusal(data) from None
-    return msgspec.structs.replace(profile, repairs=repairs)
+        if not repairs:
+            raise refusal(data) from None
+        try:
+            profile = _read_regular(mended, limits, goroutines, strict=False)
+        except IrregularError:
+            raise refusal(data) from None
+    cut = profile.source is SnapshotSource.DEBUG2 and starts_within(data)
+    if not cut and not repairs:
+        return profile
+    return msgspec.structs.replace(profile, repairs=repairs, truncated=profile.truncated or cut)
 
 
 def _read_regular(data: bytes, limits: Limits, goroutines: bool, *, strict: bool) -> Profile:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.go, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def checked(paths: list[Path]) -> CheckResult:
-    samples = [read_file(ProfileFile(str(path))) for path in paths]
+    samples = [sample for path in paths for sample in read_file(ProfileFile(str(path)))]
     return check_samples({"files": samples})
 
 

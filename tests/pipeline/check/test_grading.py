@@ -141,10 +141,62 @@ def test_places_where_healthy_processes_wait_are_no_finding(function: str) -> No
     assert any(found.note for found in result.findings)
 
 
-def test_growth_is_reported_even_where_healthy_processes_wait() -> None:
+@pytest.mark.parametrize(("minutes", "grade"), [(1, Grade.ANOMALOUS), (3, Grade.GROWING)])
+def test_growth_where_healthy_processes_wait_must_last(minutes: int, grade: Grade) -> None:
+    """Connections grow with traffic for a while."""
     where = "net/http.(*persistConn).writeLoop"
-    samples = [dump(range(5, 9 + 30 * i), function=where, at=60 * i) for i in range(5)]
+    samples = [dump(range(5, 9 + 30 * i), function=where, at=60 * minutes * i) for i in range(5)]
+    assert only(judged(*samples)).grade is grade
+
+
+def test_bodies_never_read_or_closed_are_no_idle_connections() -> None:
+    where = "net/http.(*persistConn).readLoop"
+    samples = [dump(range(5, 9 + 30 * i), wait="select", function=where, at=i) for i in range(5)]
     assert only(judged(*samples)).grade is Grade.GROWING
+
+
+def test_a_handler_that_hangs_is_not_excused_by_the_server_below_it() -> None:
+    text = (
+        "goroutine 9 [chan send]:\nmain.handle()\n\t/srv/a.go:7 +0x1\n"
+        "net/http.(*conn).serve()\n\t/go/src/net/http/server.go:2 +0x1\n"
+    )
+    samples = [
+        Sample(source="dump", profile=read_profile(text.encode()), time_seconds=at)
+        for at in (0.0, 601.0)
+    ]
+    assert only(judged(*samples)).grade is Grade.STUCK
+
+
+def test_a_pool_that_fills_up_and_stops_is_not_called_growing() -> None:
+    sizes = [4, 20, 40, 40, 40, 40, 40]
+    found = only(judged(*(dump(range(5, 5 + size), at=i) for i, size in enumerate(sizes))))
+    assert found.grade is Grade.ANOMALOUS
+    assert "pools that fill up" in found.evidence[0].summary
+
+
+def test_growth_is_seen_through_work_that_comes_and_goes() -> None:
+    """Ten leak a step; up to fifty others are there for one dump each."""
+    samples = []
+    for step, passing in enumerate([0, 50, 0, 30, 50, 0, 20, 0]):
+        here = [*range(5, 15 + 10 * step), *range(1000 * step + 500, 1000 * step + 500 + passing)]
+        samples.append(dump(here, at=step))
+    counts = [sample.profile.total for sample in samples]
+    assert counts != sorted(counts)
+    assert only(judged(*samples)).grade is Grade.GROWING
+
+
+def test_the_creator_is_known_from_a_dump_though_the_leak_profile_came_last() -> None:
+    text = (
+        b"goroutine 5 [chan receive]:\nmain.work()\n\t/srv/a.go:7 +0x1\n"
+        b"created by main.start in goroutine 1\n\t/srv/a.go:3 +0x2\n"
+    )
+    sample = Sample(source="dump", profile=read_profile(text), time_seconds=0.0)
+    assert only(judged(sample, leak(1), leak(1))).creation_site == "main.start /srv/a.go:3"
+
+
+def test_files_written_at_once_say_nothing_of_time() -> None:
+    found = only(judged(dump(range(5, 20), at=100.0), dump(range(5, 40), at=100.001)))
+    assert found.oldest_seconds is found.growth_per_hour is None
 
 
 def test_times_out_of_order_are_no_times() -> None:

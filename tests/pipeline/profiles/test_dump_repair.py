@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -22,6 +24,17 @@ def no_blank_lines(body: bytes) -> bytes:
     return b"".join(line for line in body.splitlines(keepends=True) if line.strip())
 
 
+def each_line(body: bytes, wrap: Callable[[str], str]) -> bytes:
+    return "".join(wrap(line) + "\n" for line in body.decode().splitlines()).encode()
+
+
+def interleaved(body: bytes) -> bytes:
+    """Another writer of the same log comes between the lines of a dump."""
+    other = b"2026/11/24 10:00:00 served GET /cart (200)\n"
+    lines = body.splitlines(keepends=True)
+    return b"".join(line + other * (number % 5 == 3) for number, line in enumerate(lines))
+
+
 DAMAGES = {
     "crlf": lambda body: body.replace(b"\n", b"\r\n"),
     "syslog": lambda body: prefixed(body, "Nov 24 10:00:{second:02} web-1 shop[4711]: "),
@@ -35,6 +48,22 @@ DAMAGES = {
     "no blank lines": no_blank_lines,
     "markdown": lambda body: b"We saw this:\n\n```\n" + body + b"```\n\nAny idea?\n",
     "json log": lambda body: json.dumps({"level": "error", "stack": body.decode()}).encode(),
+    "indented json": lambda body: json.dumps({"dump": body.decode(), "n": [1]}, indent=2).encode(),
+    "json in json": lambda body: json.dumps(json.dumps({"stack": body.decode()})).encode(),
+    "json lines": lambda body: each_line(
+        body, lambda line: json.dumps({"log": line + "\n", "time": "2026-11-24T10:00:00.5Z"})
+    ),
+    "json lines of a container": lambda body: each_line(
+        body, lambda line: "shop-1  | " + json.dumps({"ts": 1732442400.5, "msg": line})
+    ),
+    "request ids": lambda body: prefixed(body, "req={nanos}ab0f1c2d "),
+    "colours": lambda body: each_line(body, lambda line: f"\x1b[36mshop |\x1b[0m {line}"),
+    "colours inside": lambda body: body.replace(b"goroutine ", b"\x1b[1;31mgoroutine\x1b[0m "),
+    "trailing blanks": lambda body: each_line(body, lambda line: line + "  "),
+    "no-break spaces": lambda body: body.replace(b"\n\t", "\n\u00a0\u00a0".encode()),
+    "web page": lambda body: b"<html><pre>" + html.escape(body.decode()).encode() + b"</pre>",
+    "other lines between": interleaved,
+    "zeroes behind": lambda body: body + bytes(4096),
     "escaped": lambda body: (
         body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\t", b"\\t")
     ),
@@ -55,7 +84,15 @@ def test_groups_survive_the_damage(release: str, damage: str) -> None:
     assert {(g.signature, g.count) for g in found.groups} == {
         (g.signature, g.count) for g in whole.groups
     }
-    assert found.total == whole.total
+    assert (found.total, found.truncated) == (whole.total, False)
+
+
+@pytest.mark.parametrize(
+    "damage", ["syslog", "json lines", "json log", "json lines of a container"]
+)
+def test_grouped_text_survives_too(damage: str) -> None:
+    body = dump("go1.27", "goroutine-1.txt")
+    assert read_profile(DAMAGES[damage](body)).groups == read_profile(body).groups
 
 
 @pytest.mark.parametrize("damage", ["crlf", "syslog", "json log"])
@@ -75,6 +112,7 @@ def test_a_dump_that_starts_in_the_middle_of_a_goroutine_loses_only_that() -> No
     body = dump("go1.27", "goroutine-2.txt")
     start = body.find(b"\n\t", 3000) + 1
     found = read_profile(body[start:])
+    assert found.truncated
     assert found.total == body[start:].count(b"\ngoroutine ")
 
 
