@@ -48,7 +48,7 @@ fuzz: $(STAMP) ## Coverage-guided fuzzing of the decoders
 	$(BIN)/pytest -q -n 0 -m fuzz
 
 test-quick: $(STAMP) ## Unit tests alone: seconds, no broker, no Go
-	$(BIN)/pytest -q -n $(JOBS) -m "not broker and not go and not go_versions and not kafka and not alertmanager and not browser and not slow and not fuzz and not bench"
+	$(BIN)/pytest -q -n $(JOBS) -m "not broker and not go and not go_versions and not kafka and not alertmanager and not browser and not slow and not fuzz and not bench and not object_store"
 
 check: lint types layers test-quick ## Lint, types, import layers and the quick tests
 

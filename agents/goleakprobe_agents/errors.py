@@ -22,6 +22,7 @@ __all__ = [
     "RecordPoisonousError",
     "SnapshotDamagedError",
     "StoppingError",
+    "StorageMissingError",
     "StreamError",
     "TopicsError",
     "UnsupportedStorageError",
@@ -142,9 +143,16 @@ class DependencyError(StreamError):
 class UnsupportedStorageError(StreamError):
     """A storage address that no store here can write to safely."""
 
-    def __init__(self, path: str, purpose: str) -> None:
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
+
+class StorageMissingError(StreamError):
+    """An object store is wanted and the package that speaks to it is not installed."""
+
+    def __init__(self, url: str) -> None:
         super().__init__(
-            f"{path}: {purpose} needs a file system with atomic links (a local or NFSv4 folder)"
+            f"{url}: object stores need one more package: install go-leak-probe[object-store]"
         )
 
 

@@ -65,7 +65,9 @@ class SnapshotFolder:
 
     def __init__(self, path: str, group: str) -> None:
         if "://" in path:
-            raise UnsupportedStorageError(path, "state")
+            raise UnsupportedStorageError(
+                path, "state needs a folder that the next owner can reach (local or NFSv4)"
+            )
         self.folder = Path(path) / "snapshots" / group
 
     def save(self, snapshot: Snapshot) -> Path:

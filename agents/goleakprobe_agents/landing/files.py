@@ -1,32 +1,29 @@
 """Writing a file of the lake so that it appears whole, durable, and only once.
 
 Local and NFS folders: ``link(2)`` fails if the name exists, which makes it the claim. Object
-stores need a conditional put for the same; their store belongs beside ``LocalLake`` and offers
-the same three methods.
+stores have their own (see object_lake.py); both are a LakeStore (see store.py).
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from goleakprobe_agents.errors import (
-    LandingConflictError,
-    LandingFileError,
-    UnsupportedStorageError,
-)
+from goleakprobe_agents.errors import LandingConflictError, LandingFileError
 
-__all__ = ["Footer", "LocalLake", "read_footer"]
+__all__ = ["Footer", "LocalLake", "day_of_folder", "read_footer", "write_rows"]
 
 _KEY = b"goleakprobe.landing"
 _VERSION = 1
 _COMPRESSION_LEVEL = 3
+_DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})")
 
 
 class Footer(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +58,10 @@ class LocalLake:
     """A lake in a folder."""
 
     def __init__(self, path: str) -> None:
-        if "://" in path:
-            raise UnsupportedStorageError(path, "landing")
         self.root = Path(path)
+
+    def prepare(self) -> None:
+        """Nothing: every file system that can link does so exclusively."""
 
     def claim(self, table: str, day: str, name: str, rows: pa.Table, footer: Footer) -> Path:
         """Write rows under a name that must not exist yet; durable when it returns.
@@ -76,12 +74,11 @@ class LocalLake:
         path = folder / name
         if path.exists():
             raise LandingConflictError(str(path))
-        schema = rows.schema.with_metadata({_KEY: msgspec.json.encode(footer)})
         temporary = folder / f".{name}.{secrets.token_hex(4)}.tmp"
         try:
             # Not mkstemp: its files are private, and readers run under other users.
             with temporary.open("xb") as file:
-                _write(rows.cast(schema), file)
+                write_rows(rows, footer, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.link(temporary, path)
@@ -94,9 +91,26 @@ class LocalLake:
         _sync_folder(folder)
         return path
 
-    def footer(self, path: str) -> Footer:
-        """The footer of a landed file; LandingFileError or OSError."""
-        return read_footer(path)
+    def days(self, table: str) -> list[str]:
+        """The days of which there are folders, newest first; none for an unknown table."""
+        folder = self.root / f"table={table}"
+        if not folder.is_dir():
+            return []
+        names = (day_of_folder(entry.name) for entry in folder.iterdir())
+        return sorted((day for day in names if day), reverse=True)
+
+    def names(self, table: str, day: str) -> list[str]:
+        """The names of a day's files."""
+        folder = self.root / f"table={table}" / f"dt={day}"
+        return [entry.name for entry in folder.iterdir()]
+
+    def path(self, table: str, day: str, name: str) -> str:
+        """The path of a file."""
+        return str(self.root / f"table={table}" / f"dt={day}" / name)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from."""
+        return Path(path).open("rb")
 
     def drop_unfinished(self, table: str, prefix: str) -> int:
         """Remove what a killed writer of the same partition left behind; how many."""
@@ -106,13 +120,13 @@ class LocalLake:
         return len(left)
 
 
-def read_footer(path: str | Path) -> Footer:
-    """The footer of a landed file.
+def read_footer(path: str | Path, file: BinaryIO | None = None) -> Footer:
+    """The footer of a landed file, or of ``file``, which is found at that path.
 
     Raises LandingFileError for a file that is no Parquet or not one of ours, OSError.
     """
     try:
-        metadata = pq.read_metadata(path).metadata or {}
+        metadata = pq.read_metadata(file if file is not None else path).metadata or {}
         return msgspec.json.decode(metadata[_KEY], type=Footer)
     except pa.ArrowInvalid as error:
         raise LandingFileError(path, f"not a Parquet file: {error}") from error
@@ -120,8 +134,18 @@ def read_footer(path: str | Path) -> Footer:
         raise LandingFileError(path, f"has no landing footer: {error}") from error
 
 
-def _write(rows: pa.Table, file: Any) -> None:
-    pq.write_table(rows, file, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+def write_rows(rows: pa.Table, footer: Footer, file: Any) -> None:
+    """Write a whole landed file; ArrowException."""
+    schema = rows.schema.with_metadata({_KEY: msgspec.json.encode(footer)})
+    pq.write_table(
+        rows.cast(schema), file, compression="zstd", compression_level=_COMPRESSION_LEVEL
+    )
+
+
+def day_of_folder(name: str) -> str:
+    """The day that a folder's name says; empty for other folders."""
+    match = _DAY.fullmatch(name)
+    return match[1] if match else ""
 
 
 def _make_folders(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from goleakprobe_agents.intake import by_partition
+from goleakprobe_agents.landing.files import read_footer
 from goleakprobe_agents.landing.pending import PendingPartition
 from goleakprobe_agents.landing.positions import file_name, newest_files
 from goleakprobe_agents.publisher import dead_letter
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from goleakprobe_agents.intake import Message
-    from goleakprobe_agents.landing.files import LocalLake
     from goleakprobe_agents.landing.pending import Harvest
+    from goleakprobe_agents.landing.store import LakeStore
     from goleakprobe_agents.patience import Patience
     from goleakprobe_agents.publisher import Publisher
     from goleakprobe_agents.settings import LakeSettings
@@ -51,7 +52,7 @@ class Lander:
 
     def __init__(
         self,
-        lake: LocalLake,
+        lake: LakeStore,
         settings: LakeSettings,
         *,
         publisher: Publisher,
@@ -188,18 +189,20 @@ class Lander:
         self.counts.add("landing_delay_ms", topic, int(age_seconds * 1000))
 
     def _look_up(self, assigned: Collection[Place]) -> dict[Place, _Found]:
+        self._lake.prepare()
         found: dict[Place, _Found] = {}
         for name in {place.topic for place in assigned}:
             topic, log_id = topic_named(name), self._log_ids.get(name, "")
             numbers = [place.partition for place in assigned if place.topic == name]
-            newest = newest_files(self._lake.root, topic.table, name, log_id, numbers)
+            newest = newest_files(self._lake, topic.table, name, log_id, numbers)
             for number in numbers:
                 self._lake.drop_unfinished(topic.table, f"{name}-{number:04d}-")
                 file = newest.get(number)
                 if file is None:
                     found[Place(name, number)] = _Found(None, {}, "")
                     continue
-                footer = self._lake.footer(file.path)
+                with self._lake.open(file.path) as body:
+                    footer = read_footer(file.path, body)
                 found[Place(name, number)] = _Found(
                     footer.last_offset + 1, footer.origins, file.day
                 )

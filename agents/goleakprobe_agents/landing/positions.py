@@ -18,14 +18,14 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+
+    from goleakprobe_agents.landing.store import LakeStore
 
 __all__ = ["LandedFile", "file_name", "landed_files", "newest_files"]
 
 _NAME = re.compile(
     r"(?P<topic>[a-zA-Z0-9._]+)-(?P<partition>\d{4,})-(?P<log>[0-9a-f]*)-(?P<first>\d{20})\.parquet"
 )
-_DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})")
 
 
 class LandedFile(msgspec.Struct, frozen=True, order=True):
@@ -48,24 +48,24 @@ def file_name(topic: str, partition: int, log_id: str, first_offset: int) -> str
     return f"{topic}-{partition:04d}-{log_id}-{first_offset:020d}.parquet"
 
 
-def landed_files(root: Path, table: str) -> Iterator[LandedFile]:
+def landed_files(lake: LakeStore, table: str) -> Iterator[LandedFile]:
     """All landed files of a table, newest day first; other files are passed over."""
-    for day in _days(root, table):
-        yield from _day_files(root / f"table={table}" / f"dt={day}", day)
+    for day in lake.days(table):
+        yield from _day_files(lake, table, day)
 
 
 def newest_files(
-    root: Path, table: str, topic: str, log_id: str, partitions: Iterable[int]
+    lake: LakeStore, table: str, topic: str, log_id: str, partitions: Iterable[int]
 ) -> dict[int, LandedFile]:
     """The newest file of each partition that has one.
 
     Reads days backwards and stops at the day by which every partition was found.
     """
     wanted, newest = set(partitions), dict[int, LandedFile]()
-    for day in _days(root, table):
+    for day in lake.days(table):
         if not wanted:
             break
-        for file in _day_files(root / f"table={table}" / f"dt={day}", day):
+        for file in _day_files(lake, table, day):
             if (file.topic, file.log_id) != (topic, log_id) or file.partition not in wanted:
                 continue
             known = newest.get(file.partition)
@@ -75,17 +75,9 @@ def newest_files(
     return newest
 
 
-def _days(root: Path, table: str) -> list[str]:
-    folder = root / f"table={table}"
-    if not folder.is_dir():
-        return []
-    names = (_DAY.fullmatch(entry.name) for entry in folder.iterdir())
-    return sorted((match[1] for match in names if match), reverse=True)
-
-
-def _day_files(folder: Path, day: str) -> Iterator[LandedFile]:
-    for entry in folder.iterdir():
-        match = _NAME.fullmatch(entry.name)
+def _day_files(lake: LakeStore, table: str, day: str) -> Iterator[LandedFile]:
+    for name in lake.names(table, day):
+        match = _NAME.fullmatch(name)
         if match is not None:
             yield LandedFile(
                 topic=match["topic"],
@@ -93,5 +85,5 @@ def _day_files(folder: Path, day: str) -> Iterator[LandedFile]:
                 partition=int(match["partition"]),
                 first_offset=int(match["first"]),
                 day=day,
-                path=str(entry),
+                path=lake.path(table, day, name),
             )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from goleakprobe_agents.app import consume
-from goleakprobe_agents.landing import Lander, LocalLake
+from goleakprobe_agents.landing import Lander, open_lake
 from goleakprobe_agents.workers.parts import raw_topic
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ __all__ = ["build_shell", "declare_agent"]
 def build_shell(parts: Parts) -> Shell:
     """Landing of the contract's topics."""
     _settle_pyarrow_without_pandas()
-    lake = parts.settings.lake
+    settings = parts.settings.lake
+    lake = open_lake(settings.path)
+    # What cannot be reached now is waited for later; what will never do is refused at once.
+    with suppress(OSError):
+        lake.prepare()
     return Lander(
-        LocalLake(lake.path),
         lake,
+        settings,
         publisher=parts.publisher,
         log_ids=parts.log_ids,
         acknowledge=parts.acknowledge,

@@ -23,7 +23,7 @@ __all__ = ["lake_app", "verify"]
 _VIOLATED = 1
 _USAGE = 2
 _NOT_MEASURED = 3
-_DEFAULT_LAKE = Path(LakeSettings().path)
+_DEFAULT_LAKE = LakeSettings().path
 _SHOWN_VIOLATIONS = 50
 
 lake_app = typer.Typer(help="Check the lake's files.", no_args_is_help=True)
@@ -45,7 +45,10 @@ def _lake() -> None:
 @lake_app.command()
 def verify(
     lake: Annotated[
-        Path, typer.Option("--lake", metavar="FOLDER", help="The lake folder.")
+        str,
+        typer.Option(
+            "--lake", metavar="FOLDER", help="The lake: a folder, or a URL such as s3://…"
+        ),
     ] = _DEFAULT_LAKE,
     format_: Annotated[
         Format, typer.Option("--format", "-f", help="How to show it.")

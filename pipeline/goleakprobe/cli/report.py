@@ -28,7 +28,7 @@ __all__ = ["fleet", "lifecycles", "report_app"]
 _USAGE = 2
 _NOT_MEASURED = 3
 _PIPE_WIDTH = 140
-_DEFAULT_LAKE = Path(LakeSettings().path)
+_DEFAULT_LAKE = LakeSettings().path
 
 report_app = typer.Typer(help="Ask the lake what leaks.", no_args_is_help=True)
 
@@ -42,7 +42,10 @@ class Format(StrEnum):
     HTML = "html"
 
 
-_LakeOption = Annotated[Path, typer.Option("--lake", metavar="FOLDER", help="The lake folder.")]
+_LakeOption = Annotated[
+    str,
+    typer.Option("--lake", metavar="FOLDER", help="The lake: a folder, or a URL such as s3://…"),
+]
 _FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to show it.")]
 _OutputOption = Annotated[
     Path | None,

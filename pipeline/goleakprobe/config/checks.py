@@ -11,6 +11,7 @@ import msgspec
 
 from goleakprobe.config.addresses import address_objection
 from goleakprobe.config.file_patterns import matching_files
+from goleakprobe_agents.object_store import OBJECT_SCHEMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,7 @@ def contradictions(config: Config) -> Iterator[Objection]:
         yield "detection.short_window", "must be shorter than detection.long_window"
     if config.collect.listen_address:
         yield from _addresses("collect.listen_address", (config.collect.listen_address,))
+    yield from _storage(config)
     yield from _broker(config.broker)
     yield from _alerting(config.alerting)
     names: set[str] = set()
@@ -123,6 +125,14 @@ def _targets(config: Config, job: ScrapeConfig, key: str) -> Iterator[Objection]
         for file_index, file in enumerate(sd.files):
             if not file.endswith(_TARGET_LIST_SUFFIXES):
                 yield f"{place}.files[{file_index}]", "must end in .json, .yml or .yaml"
+
+
+def _storage(config: Config) -> Iterator[Objection]:
+    scheme, is_url, _ = config.lake.path.partition("://")
+    if is_url and scheme not in OBJECT_SCHEMES:
+        yield "lake.path", f"must be a folder or a URL of {', '.join(OBJECT_SCHEMES)}"
+    if "://" in config.state.path:
+        yield "state.path", "must be a folder that the next owner can reach (local or NFSv4)"
 
 
 def _broker(broker: BrokerSettings) -> Iterator[Objection]:

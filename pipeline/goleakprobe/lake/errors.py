@@ -32,7 +32,7 @@ class LakeMissingError(LakeError):
 class LakeEmptyError(LakeError):
     """A folder without a single file of any table."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         super().__init__(
             f"{path}: no table has landed here yet (looked for table=*/dt=*/*.parquet); "
             "let a worker run for some seconds, or check lake.path"

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from goleakprobe.lake.time_window import TimeWindow
+    from goleakprobe_agents.object_store import ObjectStore
 
-__all__ = ["day_folders", "table_files", "table_patterns"]
+__all__ = ["day_folders", "object_urls", "table_files", "table_patterns"]
 
 # Files are linked into place when they are whole. Whatever is still being written, or was left
 # behind by a crash, has a name that begins with a dot or an underscore.
@@ -40,6 +41,21 @@ def table_files(root: Path, table: str, window: TimeWindow | None = None) -> Ite
     """Every file that the patterns match now."""
     for day in day_folders(root, table, window):
         yield from sorted(_files(day))
+
+
+def object_urls(store: ObjectStore, table: str, window: TimeWindow | None = None) -> list[str]:
+    """Every file of a table below an object store's URL, oldest day first."""
+    prefix = f"table={table}"
+    days = ((_day(name), name) for name in store.folders(prefix))
+    wanted = [
+        name for day, name in days if day is not None and (window is None or window.may_hold(day))
+    ]
+    return [
+        f"{store.url}/{prefix}/{folder}/{name}"
+        for folder in sorted(wanted)
+        for name in store.names(f"{prefix}/{folder}")
+        if name.endswith(".parquet") and not name.startswith((".", "_"))
+    ]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""A lake folder opened for questions in SQL."""
+"""A lake, in a folder or on an object store, opened for questions in SQL."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from goleakprobe.lake.errors import (
     LakeMissingError,
     LakeQueryError,
 )
-from goleakprobe.lake.layout import table_files, table_patterns
+from goleakprobe.lake.layout import object_urls, table_files, table_patterns
 from goleakprobe.lake.sql_types import empty_select, quoted_name, quoted_text
+from goleakprobe_agents.errors import StreamError
+from goleakprobe_agents.object_store import ObjectStore, duckdb_files, is_object_url
 from goleakprobe_schemas.arrow import TABLES, table_schema
 
 if TYPE_CHECKING:
@@ -65,12 +67,11 @@ class Lake:
         memory_limit: str = "1GB",
         threads: int | None = None,
     ) -> None:
-        self.path = _folder(path)
         self._window = window
-        self._patterns = {
-            table: table_patterns(self.path, table, self._window_of(table)) for table in TABLES
-        }
-        if not any(self._patterns.values()) and not _holds_any_file(self.path):
+        self._url = str(path) if is_object_url(str(path)) else ""
+        self.path = path if self._url else _folder(path)
+        self._patterns = self._remote_files() if self._url else self._local_patterns()
+        if not any(self._patterns.values()) and not self._holds_any_file():
             raise LakeEmptyError(self.path)
         self._memory_limit = memory_limit
         self._threads = threads
@@ -119,9 +120,30 @@ class Lake:
         if self._threads is not None:
             settings["threads"] = str(self._threads)
         try:
-            return duckdb.connect(config=settings)
+            connection = duckdb.connect(config=settings)
         except duckdb.Error as error:
             raise LakeQueryError(f"DuckDB refuses its settings: {_first_line(error)}") from error
+        if self._url:
+            connection.register_filesystem(duckdb_files(self._url))
+        return connection
+
+    def _local_patterns(self) -> dict[str, list[str]]:
+        root = Path(self.path)
+        return {table: table_patterns(root, table, self._window_of(table)) for table in TABLES}
+
+    def _remote_files(self) -> dict[str, list[str]]:
+        try:
+            store = ObjectStore(self._url)
+            return {t: object_urls(store, t, self._window_of(t)) for t in TABLES}
+        except (StreamError, OSError) as error:
+            raise LakeMissingError(self.path, f"cannot be read: {error}") from error
+
+    def _holds_any_file(self) -> bool:
+        if self._url:
+            store = ObjectStore(self._url)
+            return any(object_urls(store, table) for table in TABLES)
+        root = Path(self.path)
+        return any(next(table_files(root, table), None) is not None for table in TABLES)
 
     def _window_of(self, table: str) -> TimeWindow | None:
         return None if table in STATE_TABLES else self._window
@@ -162,17 +184,17 @@ class Lake:
             raise LakeFileDamagedError(named[1], _first_line(error)) from error
         if isinstance(error, _NOT_OF_A_FILE):
             return
+        if self._url:
+            return
         # DuckDB says what is wrong inside a damaged file, but not always in which.
         for table in TABLES:
-            for path in table_files(self.path, table, self._window_of(table)):
+            for path in table_files(Path(self.path), table, self._window_of(table)):
                 damage = _damage(path)
                 if damage:
                     raise LakeFileDamagedError(path, damage) from error
 
 
 def _folder(path: Path | str) -> Path:
-    if "://" in str(path):
-        raise LakeMissingError(path, "only local folders can be read")
     folder = Path(path)
     if not folder.exists():
         raise LakeMissingError(folder, "no such folder")
@@ -183,10 +205,6 @@ def _folder(path: Path | str) -> Path:
     except OSError as error:
         raise LakeMissingError(folder, f"cannot be listed: {error.strerror}") from error
     return folder
-
-
-def _holds_any_file(root: Path) -> bool:
-    return any(next(table_files(root, table), None) is not None for table in TABLES)
 
 
 def _damage(path: Path) -> str:

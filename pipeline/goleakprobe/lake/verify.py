@@ -16,8 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from goleakprobe.lake.errors import LakeMissingError
-from goleakprobe_agents.errors import LandingFileError
-from goleakprobe_agents.landing import Footer, LandedFile, landed_files, read_footer
+from goleakprobe_agents.errors import LandingFileError, StreamError
+from goleakprobe_agents.landing import (
+    Footer,
+    LakeStore,
+    LandedFile,
+    landed_files,
+    open_lake,
+    read_footer,
+)
+from goleakprobe_agents.object_store import is_object_url
 from goleakprobe_schemas import TOPICS
 
 if TYPE_CHECKING:
@@ -70,39 +78,47 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_lake(root: Path | str, *, read_rows: bool = True) -> Verification:
-    """Check every landed file of a lake folder; LakeMissingError if there is none.
+    """Check every landed file of a lake, in a folder or at a URL; LakeMissingError without one.
 
     ``read_rows`` false checks names and footers only. Files that a worker lands meanwhile may or
     may not be looked at; neither is taken for a violation.
     """
-    folder = Path(root)
-    if not folder.is_dir():
-        raise LakeMissingError(folder, "no such folder")
+    lake = _opened(root)
     logs: list[LogSummary] = []
     violations: list[Violation] = []
     for table in sorted({topic.table for topic in TOPICS}):
         chains: dict[tuple[str, str, int], list[LandedFile]] = defaultdict(list)
-        for file in landed_files(folder, table):
+        for file in landed_files(lake, table):
             chains[file.topic, file.log_id, file.partition].append(file)
         for key in sorted(chains):
             files = sorted(chains[key], key=lambda file: file.first_offset)
-            footers = list(_footers(files, violations))
+            footers = list(_footers(lake, files, violations))
             violations += _chain(footers)
             for file, footer in footers:
                 violations += _accounts(file, footer)
                 if read_rows:
-                    violations += _rows(file, footer)
+                    violations += _rows(lake, file, footer)
             if footers:
                 logs.append(_summary(table, [footer for _, footer in footers]))
     return Verification(logs=tuple(logs), violations=tuple(violations))
 
 
+def _opened(root: Path | str) -> LakeStore:
+    if not is_object_url(str(root)) and not Path(root).is_dir():
+        raise LakeMissingError(root, "no such folder")
+    try:
+        return open_lake(str(root))
+    except StreamError as error:
+        raise LakeMissingError(root, str(error)) from error
+
+
 def _footers(
-    files: Sequence[LandedFile], violations: list[Violation]
+    lake: LakeStore, files: Sequence[LandedFile], violations: list[Violation]
 ) -> Iterator[tuple[LandedFile, Footer]]:
     for file in files:
         try:
-            footer = read_footer(file.path)
+            with lake.open(file.path) as body:
+                footer = read_footer(file.path, body)
         except (LandingFileError, OSError) as error:
             violations.append(Violation(file.path, f"cannot be read: {error}"))
             continue
@@ -133,9 +149,10 @@ def _accounts(file: LandedFile, footer: Footer) -> Iterator[Violation]:
         yield Violation(file.path, f"covers {span} offsets and accounts for {told}")
 
 
-def _rows(file: LandedFile, footer: Footer) -> Iterator[Violation]:
+def _rows(lake: LakeStore, file: LandedFile, footer: Footer) -> Iterator[Violation]:
     try:
-        rows = pq.read_table(file.path, columns=["kafka_partition", "kafka_offset"])
+        with lake.open(file.path) as body:
+            rows = pq.read_table(body, columns=["kafka_partition", "kafka_offset"])
     except (pa.ArrowException, OSError) as error:
         yield Violation(file.path, f"rows cannot be read: {error}")
         return

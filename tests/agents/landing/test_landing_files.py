@@ -20,6 +20,7 @@ from goleakprobe_agents.landing import (
     file_name,
     landed_files,
     newest_files,
+    open_lake,
     read_footer,
     table_rows,
 )
@@ -88,7 +89,7 @@ def test_nothing_unfinished_is_left_or_seen(lake: LocalLake) -> None:
     (path.parent / f".{path.name}.x.tmp").write_bytes(b"half")
     other = path.parent / ".goroutine.runtime.sampled.v1-0007-x.tmp"
     other.write_bytes(b"another partition's")
-    assert len(list(landed_files(lake.root, "runtime"))) == 1
+    assert len(list(landed_files(lake, "runtime"))) == 1
     assert lake.drop_unfinished("runtime", "goroutine.runtime.sampled.v1-0000-") == 1
     assert other.exists()
 
@@ -105,16 +106,16 @@ def test_the_newest_file_of_each_partition_is_found(lake: LocalLake) -> None:
     land(lake, 0, 1, partition=1, day="2023-11-13")
     land(lake, 2, 3, partition=1)
     land(lake, 0, 9, partition=2, day="2023-10-01")
-    newest = newest_files(lake.root, "runtime", RUNTIMES.name, LOG, range(5))
+    newest = newest_files(lake, "runtime", RUNTIMES.name, LOG, range(5))
     assert {p: f.first_offset for p, f in newest.items()} == {0: 5, 1: 2, 2: 0}
     assert newest[2].day == "2023-10-01"
 
 
 def test_another_logs_files_are_not_taken_for_this_ones(lake: LocalLake) -> None:
     land(lake, 0, 4, log="ffffffff")
-    assert newest_files(lake.root, "runtime", RUNTIMES.name, LOG, [0]) == {}
+    assert newest_files(lake, "runtime", RUNTIMES.name, LOG, [0]) == {}
     land(lake, 0, 2)
-    assert newest_files(lake.root, "runtime", RUNTIMES.name, LOG, [0])[0].first_offset == 0
+    assert newest_files(lake, "runtime", RUNTIMES.name, LOG, [0])[0].first_offset == 0
 
 
 def test_days_are_read_backwards_and_only_as_far_as_needed(lake: LocalLake) -> None:
@@ -123,7 +124,7 @@ def test_days_are_read_backwards_and_only_as_far_as_needed(lake: LocalLake) -> N
     oldest = lake.root / "table=runtime" / "dt=2023-11-10"
     oldest.rename(lake.root / "table=runtime" / "dt=2023-11-09x")
     (lake.root / "table=runtime" / "dt=2023-11-10").write_bytes(b"not even a folder")
-    newest = newest_files(lake.root, "runtime", RUNTIMES.name, LOG, [0])
+    newest = newest_files(lake, "runtime", RUNTIMES.name, LOG, [0])
     assert newest[0].first_offset == 8
 
 
@@ -144,9 +145,9 @@ def test_a_foreign_parquet_file_has_no_footer(tmp_path: Path) -> None:
         read_footer(tmp_path / "x.parquet")
 
 
-def test_object_stores_are_refused_until_they_are_supported() -> None:
-    with pytest.raises(UnsupportedStorageError, match="s3://bucket/lake"):
-        LocalLake("s3://bucket/lake")
+def test_an_address_of_no_known_kind_is_refused() -> None:
+    with pytest.raises(UnsupportedStorageError, match="ftp://host/lake: is none of s3"):
+        open_lake("ftp://host/lake")
 
 
 def test_a_landed_file_is_for_its_owner_and_group_like_any_other(lake: LocalLake) -> None:

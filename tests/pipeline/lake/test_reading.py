@@ -244,6 +244,6 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
         Lake(tmp_path / "nowhere")
     with pytest.raises(LakeMissingError, match="is not a folder"):
         Lake(file)
-    with pytest.raises(LakeMissingError, match="only local folders"):
-        Lake("s3://bucket/lake")
+    with pytest.raises(LakeMissingError, match="ftp://host/lake: is none of s3"):
+        Lake("ftp://host/lake")
     assert issubclass(LakeMissingError, GoLeakProbeError)
