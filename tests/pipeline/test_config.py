@@ -381,7 +381,7 @@ def test_storage_that_no_store_here_can_use_is_named(tmp_path: Path) -> None:
     text = "lake: {path: 'ftp://host/lake'}\nstate: {path: 's3://bucket/state'}\n"
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
-    said = {problem.key: problem.what for problem in caught.value.problems}
+    said = {problem.key: problem.text for problem in caught.value.problems}
     assert said["lake.path"].startswith("must be a folder or a URL of s3")
     assert said["state.path"] == "must be a folder that the next owner can reach (local or NFSv4)"
     assert load(tmp_path, "lake: {path: 's3://bucket/lake'}\n").lake.path == "s3://bucket/lake"
