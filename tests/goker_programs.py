@@ -24,6 +24,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"time"
 )
@@ -45,12 +46,25 @@ func unprofiled(*pprof.Profile, io.Writer, int) {}
 
 func main() {
 	go cmds[os.Args[1]]()
-	time.Sleep(time.Second)
+	settle()
 	write("goroutine", "first.txt", 2)
 	time.Sleep(2 * time.Second)
 	write("goroutine", "second.txt", 2)
 	write("goroutineleak", "leak-1.pb.gz", 0)
 	write("goroutineleak", "leak-2.pb.gz", 0)
+}
+
+// settle waits until the number of goroutines has not changed for a second, or for long enough: on
+// a machine with other work the programs need longer to get stuck.
+func settle() {
+	last, calm := 0, 0
+	for i := 0; i < 150 && calm < 10; i++ {
+		time.Sleep(100 * time.Millisecond)
+		calm++
+		if now := runtime.NumGoroutine(); now != last {
+			last, calm = now, 0
+		}
+	}
 }
 
 func write(profile, name string, form int) {

@@ -45,11 +45,13 @@ class SignatureHistory(msgspec.Struct, frozen=True, kw_only=True):
     """How many of them list this signature."""
     leaked: int = 0
     """Most goroutines one of them lists."""
+    leaked_since: int = 0
+    """Likewise, of those taken after the last whole profile."""
 
     @property
     def count(self) -> int:
-        """Goroutines in the last whole profile; in a leak profile where there is no other."""
-        return self.counts[-1] if self.counts else self.leaked
+        """Goroutines in the last whole profile; in a leak profile where that is newer or alone."""
+        return max(self.leaked_since, self.counts[-1]) if self.counts else self.leaked
 
     @property
     def growth_per_hour(self) -> float | None:
@@ -78,10 +80,18 @@ def histories(samples: Sequence[Sample]) -> list[SignatureHistory]:
     samples = aligned(samples)
     whole = [sample for sample in samples if not sample.is_leak_profile]
     leaks = _leak_counts(samples)
+    newest = max((at for at, s in enumerate(samples) if not s.is_leak_profile), default=-1)
+    since = [_leaked(sample) for sample in samples[newest + 1 :]]
     examples = _examples(samples)
     counts = [_counts(sample) for sample in whole]
     dumps = [(sample, _blocked(sample)) for sample in whole if sample.profile.goroutines]
-    found = [_history(group, counts, whole, dumps, leaks) for group in examples.values()]
+    found = [
+        msgspec.structs.replace(
+            _history(group, counts, whole, dumps, leaks),
+            leaked_since=max((leak.get(group.signature, 0) for leak in since), default=0),
+        )
+        for group in examples.values()
+    ]
     return sorted(found, key=lambda history: (-history.count, history.group.signature))
 
 
@@ -145,12 +155,16 @@ def _leak_counts(samples: Sequence[Sample]) -> list[dict[str, int]]:
     leaks: list[dict[str, int]] = []
     for sample in samples:
         if sample.is_leak_profile or (sample.profile.leaked and not leaks):
-            counts: dict[str, int] = defaultdict(int)
-            for group in sample.profile.groups:
-                if group.leaked:
-                    counts[group.signature] += group.leaked
-            leaks.append(counts)
+            leaks.append(_leaked(sample))
     return leaks
+
+
+def _leaked(sample: Sample) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for group in sample.profile.groups:
+        if group.leaked:
+            counts[group.signature] += group.leaked
+    return counts
 
 
 def _blocked(sample: Sample) -> dict[str, set[int]]:

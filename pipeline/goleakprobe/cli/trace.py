@@ -85,13 +85,15 @@ def trace(
 
     json holds all figures, parquet and perfetto hold every transition (open the latter at a
     Perfetto viewer). A URL is traced for --seconds and decoded while it arrives.
-    Exit codes: 0 nothing found, 1 leaks found, 2 usage, 3 could not read or decode.
+    Exit codes: 0 nothing found beyond what is merely anomalous, 1 leaks found, 2 usage, 3 could
+    not read or decode.
 
     Example: goleakprobe trace http://127.0.0.1:6060/debug/pprof/trace --seconds 5
     """
     from goleakprobe.errors import GoLeakProbeError
     from goleakprobe.trace import EngineUnavailableError, TraceAnalysis, TraceError
     from goleakprobe.trace.allocation import keep_freed_memory
+    from goleakprobe_schemas import Grade
 
     keep_freed_memory()
     remote = source.startswith(("http://", "https://"))
@@ -115,7 +117,8 @@ def trace(
     _show(report, format_, graph, creation_site, output, source)
     if report.window.damages:
         typer.echo(_loss(report), err=True)
-    raise typer.Exit(_FOUND if report.suspects else 0)
+    found = any(suspect.grade is not Grade.ANOMALOUS for suspect in report.suspects)
+    raise typer.Exit(_FOUND if found else 0)
 
 
 def _engine(name: EngineName, file: Path | None) -> str:

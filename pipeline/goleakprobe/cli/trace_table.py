@@ -12,6 +12,7 @@ from goleakprobe.trace.drawing.shortening import short_site
 
 if TYPE_CHECKING:
     from goleakprobe.trace import TraceReport, TraceWindow
+    from goleakprobe.trace.window import CreationSite
 
 __all__ = ["print_report"]
 
@@ -81,9 +82,13 @@ def _creations(window: TraceWindow) -> Table:
             f"{site.created:,}", f"{site.exited:,}",
             f"{site.net / window.seconds if window.seconds else 0:.1f}",
             ", ".join(str(one - other) for one, other in thirds), f"{site.alive:,}",
-            Text(short_site(site.site) or "before the trace"), Text(short_site(site.start)),
+            Text(short_site(site.site) or _unseen(site)), Text(short_site(site.start)),
         )  # fmt: skip
     return table
+
+
+def _unseen(site: CreationSite) -> str:
+    return "by a timer" if site.created else "before the trace"
 
 
 def _waits(window: TraceWindow) -> Table:

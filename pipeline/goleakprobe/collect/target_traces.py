@@ -14,7 +14,7 @@ from goleakprobe.collect.trace_budget import TraceBudget
 from goleakprobe.collect.traced_window import lifecycle_event, traced_stacks
 from goleakprobe.collect.tracing import TraceUnsupportedError, take_trace
 from goleakprobe.errors import HttpStatusError, ScrapeError
-from goleakprobe_schemas import LifecycleTraced
+from goleakprobe_schemas import Grade, LifecycleTraced
 
 if TYPE_CHECKING:
     from goleakprobe.collect.assemble import ProcessIdentity
@@ -76,7 +76,8 @@ class TargetTraces:
                 self._failed(error, capabilities)
                 return
             capabilities.traces = Offer.OFFERED
-            self._budget.suspects_seen(time.monotonic(), any_=bool(traced.report.suspects))
+            accused = any(one.grade is not Grade.ANOMALOUS for one in traced.report.suspects)
+            self._budget.suspects_seen(time.monotonic(), any_=accused)
             outputs = await asyncio.get_running_loop().run_in_executor(
                 self._shared.threads, self._outputs, traced, process
             )

@@ -20,6 +20,7 @@ from goleakprobe_schemas import (
     CreationTraced,
     CycleTraced,
     FlowTraced,
+    Grade,
     LifecycleTraced,
     MoveTraced,
     WakerTraced,
@@ -153,6 +154,8 @@ def _flows(traced: Traced) -> list[_Known]:
     evidence: dict[_FlowKey, tuple[Evidence, ...]] = {
         (one.creation_site, one.start, one.wait, one.blocking_site): one.evidence
         for one in report.suspects
+        # What builds up within seconds is daily work to a fleet that is watched for hours.
+        if one.grade is not Grade.ANOMALOUS
     }
     blocked: dict[_FlowKey, list[BlockedGoroutine]] = defaultdict(list)
     for one in report.window.blocked:

@@ -43,6 +43,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Median open wait over the longest completed wait at the site."""
     least_age_seconds: float = 0.05
     """Median open wait."""
+    gathering_exits: float = 0.05
+    """Ends to starts, below which goroutines that are still woken gather."""
     steadiness: float = 0.2
     """Each third's share of the births of an even spread."""
 
@@ -62,10 +64,19 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     leaked_per_second: float
     oldest_seconds: float
     evidence: tuple[Evidence, ...]
+    """Strongest first."""
+
+    @property
+    def grade(self) -> Grade:
+        """That of the strongest evidence."""
+        return self.evidence[0].grade
 
 
 def find_suspects(window: TraceWindow, thresholds: Thresholds | None = None) -> list[Suspect]:
-    """The flows that leak, strongest growth first; empty for a healthy service."""
+    """The flows that leak, strongest growth first; empty for a healthy service at rest.
+
+    Those that merely gather, and are ``anomalous`` at most, come last.
+    """
     limits = thresholds or Thresholds()
     suspects = []
     in_cycles = {site for cycle in window.cycles for site in cycle.sites}
@@ -79,12 +90,15 @@ def find_suspects(window: TraceWindow, thresholds: Thresholds | None = None) -> 
                 _outlasting(flow, limits),
                 _wakers_gone(flow, window.seconds, limits),
                 _cycle(flow, window.seconds, in_cycles, limits),
+                _gathering(flow, window.seconds, limits),
             )
             if found is not None
         ]
         if evidence:
             suspects.append(_suspect(flow, window.seconds, evidence))
-    suspects.sort(key=lambda one: (-one.leaked, -one.open, one.blocking_site))
+    suspects.sort(
+        key=lambda one: (one.grade is Grade.ANOMALOUS, -one.leaked, -one.open, one.blocking_site)
+    )
     return suspects
 
 
@@ -141,6 +155,23 @@ def _growing(flow: Flow, seconds: float, limits: Thresholds) -> Evidence | None:
             "second_third": flow.born_thirds[1],
             "last_third": flow.born_thirds[2],
         },
+    )
+
+
+def _gathering(flow: Flow, seconds: float, limits: Thresholds) -> Evidence | None:
+    """Hardly any end, yet all are still woken: subscribers nobody removes, or a busy ramp."""
+    lasting = flow.exited <= limits.gathering_exits * flow.created
+    if not lasting or not _grows(flow, limits) or _old(flow, limits):
+        return None
+    return Evidence(
+        grade=Grade.ANOMALOUS,
+        detector="trace_gathering",
+        summary=(
+            f"{flow.created} goroutines were started there in {seconds:.1f} s of trace and "
+            f"{flow.exited} ended; they are still being woken, so work that builds up looks the "
+            "same: a later trace would tell"
+        ),
+        numbers={"created": flow.created, "exited": flow.exited, "still_here": flow.open_born},
     )
 
 

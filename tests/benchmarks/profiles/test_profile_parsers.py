@@ -1,7 +1,8 @@
 """Text dumps: ours side by side with gostackparse and panicparse, in one run.
 
-Gates: the ratios below, with rounds of all sides taking turns and the best of each counting, so
-that a machine busy with something else hurts all alike. Informational: panicparse, MiB/s.
+Gates: the ratios of CPU time, with rounds of all sides taking turns and the best of each
+counting, so that a machine busy with something else hurts all alike. Informational: panicparse,
+wall time. README.md has the measured tables.
 """
 
 from __future__ import annotations
@@ -73,12 +74,30 @@ def peer_results(peers: Path, file: Path, rounds: int, *names: str) -> dict[str,
     return {line["peer"]: line for line in map(json.loads, ran.stdout.splitlines())}
 
 
-def seconds(body: bytes, *, goroutines: bool) -> float:
-    started = time.perf_counter()
-    profile = read_profile(body, goroutines=goroutines)
-    elapsed = time.perf_counter() - started
-    assert len(profile.groups) == STACKS
-    return elapsed
+class Best:
+    """The least wall and CPU seconds of one contestant over all rounds."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = float("inf")
+
+    def take(self, wall: float, cpu: float) -> None:
+        self.wall, self.cpu = min(self.wall, wall), min(self.cpu, cpu)
+
+    def ours(self, body: bytes, *, goroutines: bool) -> None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        profile = read_profile(body, goroutines=goroutines)
+        self.take(time.perf_counter() - wall, time.process_time() - cpu)
+        assert len(profile.groups) == STACKS
+
+    def theirs(self, result: dict[str, float]) -> None:
+        self.take(result["seconds"], result["cpu_seconds"])
+
+    def row(self, name: str, mib: float, peer: Best) -> str:
+        """A line of the table: times, and how many times faster than the peer."""
+        return (
+            f"| {name} | {self.cpu * 1e3:.0f} | {self.wall * 1e3:.0f} | {mib / self.wall:.0f} "
+            f"| {peer.cpu / self.cpu:.2f} | {peer.wall / self.wall:.2f} |"
+        )
 
 
 @pytest.mark.parametrize("goroutines", [10_000, 100_000])
@@ -92,27 +111,27 @@ def test_dumps_are_read_as_fast_as_by_compiled_parsers(
         body = body[: body.rindex(b"\n\n", 0, 64 << 20) + 1]
     file = tmp_path / "dump"
     file.write_bytes(body)
-    grouped = full = theirs = theirs_grouped = float("inf")
+    grouped, full, theirs, theirs_grouped = Best(), Best(), Best(), Best()
     rounds = ROUNDS if goroutines <= 10_000 else 3
     for _ in range(rounds):
         found = peer_results(peers, file, 2, "gostackparse", "gostackparse+groups")
-        theirs = min(theirs, found["gostackparse"]["seconds"])
-        theirs_grouped = min(theirs_grouped, found["gostackparse+groups"]["seconds"])
+        theirs.theirs(found["gostackparse"])
+        theirs_grouped.theirs(found["gostackparse+groups"])
         for _ in range(2):
-            grouped = min(grouped, seconds(body, goroutines=False))
-            full = min(full, seconds(body, goroutines=True))
+            grouped.ours(body, goroutines=False)
+            full.ours(body, goroutines=True)
     mib = len(body) / (1 << 20)
     print(
-        f"\n{goroutines:,} goroutines, {'unique' if unique else 'repeated'} arguments, "
-        f"{mib:.1f} MiB, one thread:\n"
-        f"  groups {grouped * 1e3:.0f} ms ({mib / grouped:.0f} MiB/s), "
-        f"every goroutine {full * 1e3:.0f} ms; "
-        f"gostackparse {theirs * 1e3:.0f} ms, with groups {theirs_grouped * 1e3:.0f} ms\n"
-        f"  ratio of groups to gostackparse {theirs / grouped:.2f} "
-        f"(to it with groups {theirs_grouped / grouped:.2f}), of full frames {theirs / full:.2f}"
+        f"\n\n{goroutines:,} goroutines, {'unique' if unique else 'repeated'} arguments, "
+        f"{mib:.1f} MiB, one thread\n\n"
+        "| | CPU ms | wall ms | MiB/s | x CPU | x wall |\n|---|---|---|---|---|---|"
     )
-    assert theirs / grouped >= gate
-    assert theirs / full >= 0.5
+    print(theirs.row("gostackparse, frames", mib, theirs))
+    print(theirs_grouped.row("gostackparse, grouped by us", mib, theirs))
+    print(grouped.row("goleakprobe, groups", mib, theirs))
+    print(full.row("goleakprobe, groups and every goroutine", mib, theirs))
+    assert theirs.cpu / grouped.cpu >= gate
+    assert theirs.cpu / full.cpu >= 0.5
 
 
 @pytest.mark.parametrize("unique", [False, True])
@@ -156,21 +175,27 @@ def test_unique_arguments_of_any_width_for_information(peers: Path, tmp_path: Pa
     """Values of every width, as no process has them: the slower way for all of them."""
     file = tmp_path / "dump"
     file.write_bytes(body := big_dump(10_000, unique=True, even=False))
-    theirs = ours = float("inf")
+    theirs, ours = Best(), Best()
     for _ in range(ROUNDS):
-        found = peer_results(peers, file, 2, "gostackparse")
-        theirs = min(theirs, found["gostackparse"]["seconds"])
-        ours = min(ours, seconds(body, goroutines=False), seconds(body, goroutines=False))
-    print(f"\ngostackparse {theirs * 1e3:.0f} ms, ours {ours * 1e3:.0f} ms: {theirs / ours:.2f}")
-    assert ours < 20 * theirs
+        theirs.theirs(peer_results(peers, file, 2, "gostackparse")["gostackparse"])
+        ours.ours(body, goroutines=False)
+        ours.ours(body, goroutines=False)
+    print(
+        f"\n\nwidths differ: gostackparse {theirs.cpu * 1e3:.0f} ms CPU, "
+        f"ours {ours.cpu * 1e3:.0f}: {theirs.cpu / ours.cpu:.2f} times"
+    )
+    assert ours.cpu < 20 * theirs.cpu
 
 
 def test_panicparse_for_information(peers: Path, tmp_path: Path) -> None:
     file = tmp_path / "dump"
     file.write_bytes(body := big_dump(10_000, unique=False))
-    theirs = peer_results(peers, file, 1, "panicparse")["panicparse"]["seconds"]
-    ours = min(seconds(body, goroutines=False) for _ in range(3))
+    theirs, ours = Best(), Best()
+    theirs.theirs(peer_results(peers, file, 1, "panicparse")["panicparse"])
+    for _ in range(3):
+        ours.ours(body, goroutines=False)
     print(
-        f"\npanicparse {theirs * 1e3:.0f} ms, ours {ours * 1e3:.0f} ms: {theirs / ours:.0f} times"
+        f"\n\npanicparse {theirs.cpu * 1e3:.0f} ms CPU, ours {ours.cpu * 1e3:.0f}: "
+        f"{theirs.cpu / ours.cpu:.0f} times"
     )
-    assert theirs > ours
+    assert theirs.cpu > ours.cpu

@@ -194,6 +194,11 @@ def test_the_creator_is_known_from_a_dump_though_the_leak_profile_came_last() ->
     assert only(judged(sample, leak(1), leak(1))).creation_site == "main.start /srv/a.go:3"
 
 
+def test_leaks_newer_than_the_last_dump_are_proven_all_the_same() -> None:
+    found = only(judged(dump([], at=0), leak(2), leak(3)))
+    assert (found.grade, found.count) == (Grade.PROVEN, 3)
+
+
 def test_files_written_at_once_say_nothing_of_time() -> None:
     found = only(judged(dump(range(5, 20), at=100.0), dump(range(5, 40), at=100.001)))
     assert found.oldest_seconds is found.growth_per_hour is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +49,14 @@ def test_the_decoders_stand_a_minute_of_fuzzing(tmp_path: Path) -> None:
     corpus.mkdir()
     for file in FOLDER.rglob("goroutine*"):
         (corpus / f"{file.parent.name}-{file.name}").write_bytes(file.read_bytes()[:8000])
+    text = (FOLDER / "go1.27" / "labels-2.txt").read_text()[:4000]
+    for name, damaged in {
+        "json": json.dumps({"level": "error", "stack": text}),
+        "json-lines": "\n".join(json.dumps({"log": line + "\n"}) for line in text.splitlines()),
+        "page": f"<html><pre>{html.escape(text)}</pre>",
+        "syslog": "\n".join(f"Nov 24 10:00:01 web[7]: {line}" for line in text.splitlines()),
+    }.items():
+        (corpus / name).write_text(damaged)
     (corpus / "message").write_bytes(pprof([(1, ["main.f"]), (2, [])], compress=False))
     harness = tmp_path / "harness.py"
     harness.write_text(HARNESS)

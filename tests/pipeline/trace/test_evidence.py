@@ -74,8 +74,8 @@ def test_steady_growth_is_evidence_with_its_numbers():
         {"born_thirds": (0, 0, 30)},
         {"born_thirds": (28, 1, 1)},
         {"net_thirds": (10, 10, -1)},
-        {"open_seconds_median": 0.01},
-        {"last_wake_seconds_ago": 0.1, "longest_seconds": 1.0, "completed": 5000},
+        {"open_seconds_median": 0.01, "exited": 3},
+        {"last_wake_seconds_ago": 0.1, "longest_seconds": 1.0, "completed": 5000, "exited": 3},
     ],
     ids=[
         "the runtime's own",
@@ -92,6 +92,22 @@ def test_steady_growth_is_evidence_with_its_numbers():
 )
 def test_what_is_harmless_is_not_suspected(harmless):
     assert detectors(changed(**harmless)) == []
+
+
+@pytest.mark.parametrize(
+    "awake",
+    [
+        {"open_seconds_median": 0.01},
+        {"last_wake_seconds_ago": 0.1, "longest_seconds": 1.0, "completed": 5000},
+    ],
+    ids=["waits too young", "waits no longer than others here"],
+)
+def test_goroutines_that_gather_while_they_are_woken_are_anomalous_at_most(awake):
+    gathering = changed(**awake)
+    assert detectors(gathering) == ["trace_gathering"]
+    other = changed(blocking_site="main.other main.go:7", open_born=6, born_thirds=(2, 2, 2))
+    suspects = find_suspects(window(gathering, other))
+    assert [one.grade for one in suspects] == [Grade.GROWING, Grade.ANOMALOUS]
 
 
 def test_waits_that_outlast_the_completed_ones_are_told_apart():
