@@ -7,6 +7,7 @@ total. Only signatures with something against them travel on.
 from __future__ import annotations
 
 from math import nan
+from sys import intern
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -374,7 +375,8 @@ class AssessingStage:
             signature=name,
             count=int(self._facts["count"][known.row]),
             wait=known.wait,
-            state=known.state,
+            # The encoder leaves out a default it knows by identity, after a restart as before it.
+            state=intern(known.state),
             blocking_site=known.blocking_site,
             creation_site=known.creation_site,
             first_seen_ns=known.first_seen_ns,

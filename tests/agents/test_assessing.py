@@ -10,7 +10,7 @@ from agents_streams import LEAK, POOL, SECOND, T0, records, snapshot
 from goleakprobe_agents.assessing import OVERFLOW_SIGNATURE, AssessingStage
 from goleakprobe_agents.settings import DetectionSettings
 from goleakprobe_agents.stage import Output, Record
-from goleakprobe_schemas import ASSESSMENTS, SnapshotSource, TargetAssessed
+from goleakprobe_schemas import ASSESSMENTS, SnapshotSource, TargetAssessed, encode
 
 
 def stage(**settings: object) -> AssessingStage:
@@ -73,6 +73,17 @@ def test_a_stage_restored_from_its_state_goes_on_as_if_nothing_had_happened() ->
     second.load(first.dump())
     assert second.apply(log[100:]) == expected
     assert second.dump() == undisturbed.dump()
+
+
+def test_a_restored_stage_answers_with_the_very_same_bytes() -> None:
+    """Even of a signature that it knows from its state alone."""
+    log = leaking(150) + records([snapshot({POOL: 16}, at=150)], first_offset=150)
+    undisturbed, first, second = stage(), stage(), stage()
+    (expected,) = undisturbed.apply(log)[150:]
+    first.apply(log[:150])
+    second.load(first.dump())
+    (answer,) = second.apply(log[150:])
+    assert encode(ASSESSMENTS, answer.event) == encode(ASSESSMENTS, expected.event)
 
 
 @pytest.mark.parametrize("state", [b"", b"nonsense", b"\x81\xa7version\x07"])
