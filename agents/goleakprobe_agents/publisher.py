@@ -150,6 +150,8 @@ class Publisher:
     def _connect(self) -> Any:
         from kafka import KafkaProducer
 
+        from goleakprobe_agents.partitioning import ByKey
+
         return KafkaProducer(
             **client_options(self._settings),
             acks="all",
@@ -158,6 +160,7 @@ class Publisher:
             linger_ms=_LINGER_MS,
             batch_size=_BATCH_BYTES,
             max_request_size=_MAX_REQUEST_BYTES,
+            partitioner=ByKey(),
             request_timeout_ms=_REQUEST_MS,
             delivery_timeout_ms=_DELIVERY_MS,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from goleakprobe_schemas.topics import Topic
 
@@ -12,6 +13,8 @@ Headers = list[tuple[str, bytes]]
 
 # Dead-letter viewers show a message; a target can make it as long as it likes.
 _MAX_ERROR_BYTES = 1024
+_CONTENT_TYPE = ("content-type", b"application/json")
+_SPEC_VERSION = ("ce_specversion", b"1.0")
 
 
 def cloud_event_headers(
@@ -19,16 +22,22 @@ def cloud_event_headers(
 ) -> Headers:
     """Headers that make a message a CloudEvent (Kafka protocol binding, binary content mode)."""
     time = datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat().replace("+00:00", "Z")
+    kind, schema = _kind_and_schema(topic.name, topic.event.__name__)
     return [
-        ("content-type", b"application/json"),
-        ("ce_specversion", b"1.0"),
+        _CONTENT_TYPE,
+        _SPEC_VERSION,
         ("ce_id", event_id.encode()),
         ("ce_source", source.encode()),
-        ("ce_type", topic.name.encode()),
+        kind,
         ("ce_time", time.encode()),
         ("ce_subject", subject.encode()),
-        ("ce_dataschema", f"{topic.event.__name__}.schema.json".encode()),
+        schema,
     ]
+
+
+@lru_cache(maxsize=64)
+def _kind_and_schema(topic: str, event: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    return ("ce_type", topic.encode()), ("ce_dataschema", f"{event}.schema.json".encode())
 
 
 def dead_letter_headers(

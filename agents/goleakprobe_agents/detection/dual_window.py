@@ -228,16 +228,20 @@ class DualWindow:
     ) -> NDArray[np.float64]:
         """All figures of rows whose samples have these ages; the last column is the score."""
         parameters = self.parameters
-        short = ages < self._short_ns
-        long = (ages >= self._short_ns) & (ages < self._span_ns) if parameters.lagged else None
-        if long is None:
-            long = ages < self._long_ns
-        short_mean = _mean(ring, short)
-        long_mean = _mean(ring, long)
-        count = np.count_nonzero(long, axis=1)
-        spread = np.where(long, ring - long_mean[:, None], 0.0)
+        short = (ages < self._short_ns).astype(np.float64)
+        long = (ages < self._span_ns).astype(np.float64)
+        if parameters.lagged:
+            long -= short
+        # About the newest sample, so that big counts lose no digits; blank slots hold zeros.
+        offset = ring - value[:, None]
+        count = _total(long)
         with np.errstate(invalid="ignore", divide="ignore"):
-            deviation = np.sqrt(np.square(spread).sum(axis=1) / count)
+            short_mean = value + _product(offset, short) / _total(short)
+            long_offset = _product(offset, long) / count
+            long_mean = value + long_offset
+            offset -= long_offset[:, None]
+            offset *= long
+            deviation = np.sqrt(_product(offset, offset) / count)
             shift = 0.0 if parameters.lagged else parameters.beta * np.abs(short_mean - long_mean)
             tested = short_mean if parameters.lagged else value
             threshold = long_mean + parameters.alpha * deviation + shift
@@ -265,12 +269,14 @@ def calibrate_rejection(z_scores: NDArray[np.float64], false_alarms: float) -> f
     return float(np.nextafter(known[len(known) - 1 - allowed], math.inf))
 
 
-def _mean(ring: NDArray[np.float64], member: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean of the members of each row, about an own sample so that big counts lose no digits."""
-    anchor = ring[:, :1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        offset = np.where(member, ring - anchor, 0.0).sum(axis=1) / np.count_nonzero(member, axis=1)
-    return np.asarray(anchor[:, 0] + offset, dtype=np.float64)
+def _total(member: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many members each row has."""
+    return np.asarray(np.einsum("ij->i", member), dtype=np.float64)
+
+
+def _product(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scalar product of each row with the same row of another matrix, in one pass."""
+    return np.asarray(np.einsum("ij,ij->i", one, other), dtype=np.float64)
 
 
 def _ratio(excess: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
