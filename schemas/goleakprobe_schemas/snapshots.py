@@ -28,7 +28,7 @@ class SnapshotSource(StrEnum):
     """``trace?seconds=N``: an execution trace. No snapshot has it; assessments of traces have."""
 
 
-class ScrapeCost(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class ScrapeCost(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What the scrape cost the target and us."""
 
     wall_seconds: Seconds = 0.0
@@ -40,7 +40,7 @@ class ScrapeCost(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Our CPU time for decoding and signing."""
 
 
-class SnapshotGroup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class SnapshotGroup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """The goroutines of one process that share a signature and labels."""
 
     signature: Name
@@ -63,7 +63,7 @@ class SnapshotGroup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     """How many of ``count`` the runtime itself marks as leaked."""
 
 
-class SnapshotCollected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class SnapshotCollected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One scrape of one target.
 
     A message holds every group of the scrape, so the price of a message is paid once per scrape.

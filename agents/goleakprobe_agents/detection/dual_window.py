@@ -93,6 +93,11 @@ class DualWindow:
         self._short_ns = round(parameters.short_seconds * SECOND_NS)
         self._long_ns = round(parameters.long_seconds * SECOND_NS)
         self._span_ns = self._long_ns + (self._short_ns if parameters.lagged else 0)
+        # How many samples back the one lies without which there is no score. The lagged window,
+        # which does not hold the newest samples, is always worked out.
+        self._calm_slots = max(parameters.least_samples - 1, 0)
+        workable = not parameters.lagged and self._calm_slots < _NARROW
+        self._calm_ns = self._long_ns if workable else 0
         self._store = RowStore(
             f"dual window 1 {parameters}",
             [
@@ -197,8 +202,31 @@ class DualWindow:
             ring["times_ns"][index, head] = now
             ring["values"][index, head] = value
             store["head"][keys] = (head + 1) % width
-            ages = now[:, None] - ring["times_ns"][index]
-            store["last"][keys] = self._figures(ages, ring["values"][index], value)
+            calm = self._calm(
+                keys, ring["times_ns"][index, (head - self._calm_slots) % width], now, value
+            )
+            moved = np.flatnonzero(~calm)
+            if len(moved):
+                at = index[moved]
+                ages = now[moved, None] - ring["times_ns"][at]
+                figures = self._figures(ages, ring["values"][at], value[moved])
+                store["last"][keys[moved]] = figures
+
+    def _calm(
+        self,
+        rows: NDArray[np.int64],
+        sample_before_ns: NDArray[np.int64],
+        now: NDArray[np.int64],
+        values: NDArray[np.float64],
+    ) -> NDArray[np.bool_]:
+        """Rows whose figures stay as they are: the window held one value, and this is it again.
+
+        ``sample_before_ns`` is the time of the last sample that must be in the window for there to
+        be a score; a row without one yet is not calm. Most places of most programs are calm.
+        """
+        last = self._store["last"][rows]
+        same = (last[:, 0] == values) & (last[:, 3] == 0) & (last[:, -1] == 0)
+        return np.asarray(same & (now - sample_before_ns < self._calm_ns), dtype=np.bool_)
 
     def _widen(self, rows: NDArray[np.int64], times: NDArray[np.int64]) -> None:
         """Move the rows whose next sample would push one of the long window out of the ring."""
