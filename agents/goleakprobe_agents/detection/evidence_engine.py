@@ -10,21 +10,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from goleakprobe_agents.detection.protocol import Verdicts
-from goleakprobe_agents.detection.rising_floor import RisingFloor, RisingFloorParameters
-from goleakprobe_agents.detection.verdict import AGED_RULES, TOTAL_RULES
+from goleakprobe_agents.detection.rising_floor import (
+    LONG_SCALES,
+    RisingFloor,
+    RisingFloorParameters,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EvidenceEngine", "EvidenceParameters"]
+__all__ = ["AGED_FLOORS", "TOTAL_FLOORS", "EvidenceEngine", "EvidenceParameters"]
 
-_LONG_SCALES = (90.0, 240.0, 720.0)
+AGED_FLOORS = RisingFloorParameters(LONG_SCALES, with_rate=False, of="aged", fast=False)
+TOTAL_FLOORS = RisingFloorParameters(LONG_SCALES, with_rate=True, of="total", fast=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,8 @@ class EvidenceEngine:
     def __init__(self, parameters: EvidenceParameters | None = None) -> None:
         self.parameters = parameters = parameters or EvidenceParameters()
         counts = RisingFloorParameters(with_rate=parameters.with_rate)
-        if not parameters.stack:
-            counts = replace(counts, scales_seconds=_LONG_SCALES, rules=TOTAL_RULES)
-        self._counts = RisingFloor(counts)
-        self._aged = RisingFloor(
-            RisingFloorParameters(scales_seconds=_LONG_SCALES, with_rate=False, rules=AGED_RULES)
-        )
+        self._counts = RisingFloor(counts if parameters.stack else TOTAL_FLOORS)
+        self._aged = RisingFloor(AGED_FLOORS)
 
     @property
     def rows(self) -> int:

@@ -2,15 +2,17 @@
 
 Traffic moves the ceiling of a count, a leak lifts its floor. The bank keeps the minima of buckets
 at several time scales, 24 buckets each: 10 s, 1.5, 4 and 12 minutes, so four minutes to nearly
-five hours of memory. When a bucket closes, its scale's floors are described (`trend`) and judged
-(`verdict`); a row's score is that of the scale that shows a leak best.
+five hours of memory. When a bucket closes, its scale's floors are described (`trend`) and scored
+(`fast_rise` on the shortest scale of counts, `leak_score` on the others); a row's score is that of
+the scale that shows a leak best.
 
 Buckets are aligned to the epoch of the times given, a bucket is judged by the first sample after
 its end, and a bucket without samples stays empty; so scrapes may come at any distance, and a gap
 costs evidence but makes none.
 
 A new process (``process_start_ns`` changes by more than two seconds; for totals of unknown start:
-the floor collapses) empties the scales and remembers what the incarnation before had grown by.
+the count falls below half of every floor there was) empties the scales and remembers what the
+incarnation before had grown by.
 """
 
 from __future__ import annotations
@@ -21,20 +23,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from goleakprobe_agents.detection.fast_rise import FAST_CHURN, FAST_GROWTH, fast_rise
+from goleakprobe_agents.detection.leak_score import LEAK_SCORES, leak_score
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
+from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
 from goleakprobe_agents.detection.row_store import Field, RowStore
-from goleakprobe_agents.detection.trend import Trend, describe
-from goleakprobe_agents.detection.verdict import COUNT_RULES, FAST_CHURN, JudgingRules, judge
+from goleakprobe_agents.detection.trend import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-__all__ = ["RisingFloor", "RisingFloorParameters"]
+    from goleakprobe_agents.detection.trend import Trend
+
+__all__ = ["LONG_SCALES", "RisingFloor", "RisingFloorParameters"]
+
+LONG_SCALES = (90.0, 240.0, 720.0)
 
 BUCKETS = 24
 _CHUNK_ROWS = 1024
 _MEMORY_SECONDS = 3600.0
 """For about how long arrivals and departures are remembered."""
+_RETENTION = np.float32(0.9985)
+"""Share of a rise that went back still remembered a bucket later: half of it after 11 hours."""
 _SAME_START_NS = 2 * SECOND_NS
 _NO_BUCKET = -(2**40)
 """A bucket number before every time that samples may have."""
@@ -48,54 +60,75 @@ _FIGURES = (
     "elapsed_seconds",
     "late",
 )
-_STILL_FAST = 0.7
+_LEAST_GROWTH = 6.0
+"""Goroutines that must have come, earlier processes included, to speak of a leak."""
+_WORST_DRAWDOWN = 0.5
+_LEAST_BUCKETS = 6.0
+_CARRIED_LATE = 0.35
+_UNLIKELY = 0.5
+_COLLAPSE = 0.5
+_STILL_FAST = 0.05
 """A fast rise stays one until the score of the shortest scale is below this."""
-_SCORE, _GROWTH, _ELAPSED, _LATE = (
-    _FIGURES.index(name) for name in ("score", "growth", "elapsed_seconds", "late")
+_LOW, _GROWTH, _ELAPSED, _LATE = (
+    _FIGURES.index(name) for name in ("per_hour_low", "growth", "elapsed_seconds", "late")
 )
 _NO_RISE = np.array([0.0] + [math.nan] * (len(_FIGURES) - 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class RisingFloorParameters:
-    """Time scales, channels, and the rules to judge by (see `verdict` for the sets there are)."""
+    """Time scales, channels, and what the floors are of."""
 
-    scales_seconds: tuple[float, ...] = (10.0, 90.0, 240.0, 720.0)
+    scales_seconds: tuple[float, ...] = (10.0, *LONG_SCALES)
     with_rate: bool = True
     """Whether to keep the request rate beside the floors; without it a row is a third smaller."""
-    rules: JudgingRules = COUNT_RULES
+    of: str = "count"
+    """The `LEAK_SCORES` to judge by."""
+    fast: bool = True
+    """Whether the shortest scale is there for the fast path only."""
 
     def __post_init__(self) -> None:
         if not self.scales_seconds or not all(1 <= s <= 86_400 for s in self.scales_seconds):
             raise ValueError("time scales must lie between a second and a day")
+        if self.of not in LEAK_SCORES:
+            raise ValueError(f"floors are of one of {', '.join(LEAK_SCORES)}, not {self.of!r}")
 
 
 class RisingFloor:
     """A bank of floors. Channels used: ``rate`` and ``process_start_ns``.
 
-    The score reaches its threshold, 1, when every rule of `JudgingRules` is met. Reasons:
+    The score reaches its threshold, 1, when a leak is as likely as an alarm takes. Reasons:
     ``per_hour`` with ``per_hour_low`` and ``per_hour_high`` (goroutines, about 95 %), ``floor``
     (of the newest closed bucket), ``growth`` and ``level`` (rise and where from), ``onset_ns``
     (int64, 0 unknown), ``scale_seconds``, ``late`` (1: as steep as ever), ``incarnations``
     (restarts seen), ``previous_growth`` (of the incarnation before, NaN none) and ``fast`` (the
-    score of the shortest scale alone).
+    score of the fast path alone).
 
     >>> import numpy as np
     >>> bank = RisingFloor()
     >>> bank.resize(2)
     >>> both = np.array([0, 1])
-    >>> for second in range(0, 5400, 15):
+    >>> for second in range(0, 7200, 15):
     ...     verdicts = bank.update(both, np.full(2, second * 10**9), np.array([40.0, second / 15]))
     >>> verdicts.alarm.tolist(), round(float(verdicts.reasons["per_hour"][1]))
     ([False, True], 240)
     """
 
-    def __init__(self, parameters: RisingFloorParameters | None = None) -> None:
+    def __init__(
+        self,
+        parameters: RisingFloorParameters | None = None,
+        witness: Callable[[NDArray[np.int64], NDArray[np.float64]], None] | None = None,
+    ) -> None:
+        """A ``witness`` is shown rows and features of every rise, which is not scored then."""
         self.parameters = parameters = parameters or RisingFloorParameters()
+        self._witness = witness
         scales = len(parameters.scales_seconds)
+        self._steady_scale = next(
+            (i for i, s in enumerate(parameters.scales_seconds) if s >= 60), scales - 1
+        )
         self._widths_ns = [round(s * SECOND_NS) for s in parameters.scales_seconds]
         self._store = RowStore(
-            f"rising floor 1 {parameters}",
+            f"rising floor 2 {parameters}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
                 Field("start_ns", "<i8"),
@@ -117,6 +150,9 @@ class RisingFloor:
                 Field("carried_growth", "<f4"),
                 Field("incarnations", "<f4"),
                 Field("previous_growth", "<f4", (), math.nan),
+                Field("peak", "<f4"),
+                Field("peak_rate", "<f4", (), math.nan),
+                Field("returned", "<f4"),
             ],
         )
 
@@ -174,12 +210,24 @@ class RisingFloor:
         first = store["begun_ns"][rows] == NEVER_NS
         store["begun_ns"][rows[first]] = fresh.times_ns[first]
         if starts is None:
-            return
+            starts = np.zeros(len(rows), dtype=np.int64)
+        self._renew_collapsed(fresh, starts)
         known = store["start_ns"][rows]
         other = (known != 0) & (np.abs(starts - known) > _SAME_START_NS)
         moved = (starts != 0) & (other | (starts > store["newest_ns"][rows])) & ~first
         store["start_ns"][rows] = np.where((starts != 0) & (moved | (known == 0)), starts, known)
         self._renew(rows[moved], fresh.times_ns[moved])
+
+    def _renew_collapsed(self, fresh: Samples, starts: NDArray[np.int64]) -> None:
+        """Take a total below half of all its floors for a new process, where starts are unknown."""
+        if self.parameters.of != "total":
+            return
+        at = np.flatnonzero((starts == 0) & (self._store["start_ns"][fresh.rows] == 0))
+        rows = fresh.rows[at]
+        floors = self._store["floors"][rows, -1]
+        lowest = np.where(np.isnan(floors), np.inf, floors).min(axis=1)
+        fallen = np.isfinite(lowest) & (fresh.values[at] < _COLLAPSE * lowest)
+        self._renew(rows[fallen], fresh.times_ns[at[fallen]])
 
     def _renew(self, rows: NDArray[np.int64], now_ns: NDArray[np.int64]) -> None:
         """Empty the scales, keeping what the incarnation before has taught."""
@@ -203,6 +251,8 @@ class RisingFloor:
             "rate_count",
             "figures",
             "fast",
+            "peak",
+            "peak_rate",
         ):
             store[name][rows] = blanks[name]
         store["newest"][rows] = math.nan
@@ -215,7 +265,8 @@ class RisingFloor:
         """
         store = self._store
         figures = np.nan_to_num(store["figures"][rows])
-        rising = (figures[:, :, _LATE] > 0.35) & (figures[:, :, _SCORE] > 0.2)
+        rising = (figures[:, :, _LATE] > _CARRIED_LATE) & (figures[:, :, _LOW] > 0)
+        rising &= figures[:, :, _GROWTH] >= _LEAST_GROWTH
         elapsed = np.where(rising, figures[:, :, _ELAPSED], 0)
         best = elapsed.argmax(axis=1)
         each = np.arange(len(rows))
@@ -248,10 +299,34 @@ class RisingFloor:
                 store["floor"][rows] = floor
             if self.parameters.with_rate:
                 self._close_rates(rows, scale, old)
+            if scale == self._steady_scale:
+                self._follow_peak(rows, scale, old)
             self._clear_skipped(rows, scale, old, new)
             for start in range(0, len(at), _CHUNK_ROWS):
                 part = slice(start, start + _CHUNK_ROWS)
                 self._judge(rows[part], scale, new[part], new[part] * width)
+
+    def _follow_peak(self, rows: NDArray[np.int64], scale: int, bucket: NDArray[np.int64]) -> None:
+        """Remember the largest rise of the floor that ever went back without traffic falling."""
+        store = self._store
+        three = (bucket[:, None] - np.arange(3)) % BUCKETS
+        last = store["floors"][rows[:, None], scale, three]
+        middle = np.maximum(
+            np.minimum(last[:, 0], last[:, 1]),
+            np.minimum(np.maximum(last[:, 0], last[:, 1]), last[:, 2]),
+        )
+        known = ~np.isnan(middle)
+        peak, peak_rate = store["peak"][rows], store["peak_rate"][rows]
+        rate = np.full(len(rows), math.nan, dtype=np.float32)
+        if self.parameters.with_rate:
+            rate = store["rates"][rows, scale, bucket % BUCKETS]
+        higher = known & (middle >= peak)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            eased = np.where(rate < peak_rate, peak * (1 - rate / peak_rate), 0)
+        fall = np.where(known & ~higher, peak - middle - eased, 0)
+        store["returned"][rows] = np.maximum(store["returned"][rows] * _RETENTION, fall)
+        store["peak"][rows] = np.where(higher, middle, peak)
+        store["peak_rate"][rows] = np.where(higher, rate, peak_rate)
 
     def _clear_skipped(
         self, rows: NDArray[np.int64], scale: int, old: NDArray[np.int64], new: NDArray[np.int64]
@@ -283,8 +358,8 @@ class RisingFloor:
         store = self._store
         least = self._least_rise(scale)
         places = np.arange(len(rows))
-        if scale == 0 and len(self._widths_ns) > 1 and not self.parameters.rules.single_moves:
-            # The shortest scale only serves the fast rule, which wants a place nobody leaves.
+        if self._is_fast(scale):
+            # The fast path wants a place that nobody leaves.
             places = np.flatnonzero(self._churn(rows) <= FAST_CHURN)
         if not self.parameters.with_rate:
             ring = store["floors"][rows[places], scale]
@@ -308,7 +383,7 @@ class RisingFloor:
         store["figures"][rows, scale] = _NO_RISE
         store["judged_ns"][rows, scale] = now
         telling, floors, rates = self._worth_a_look(rows, scale, open_bucket)
-        if scale == 0:
+        if self._is_fast(scale):
             quiet = np.ones(len(rows), dtype=np.bool_)
             quiet[telling] = False
             store["fast"][rows[quiet]] = False
@@ -317,18 +392,20 @@ class RisingFloor:
         rows, now = rows[telling], now[telling]
         trend = describe(floors, rates)
         seconds = self.parameters.scales_seconds[scale]
-        score = judge(
-            trend,
-            self.parameters.rules,
-            seconds=seconds,
+        around = Circumstances(
+            bucket_seconds=seconds,
             age_seconds=self._age(rows, now),
-            carried_growth=store["carried_growth"][rows].astype(np.float64),
             carried_seconds=store["carried_seconds"][rows].astype(np.float64),
-            calm=self._calm(rows, scale, trend),
+            carried_growth=store["carried_growth"][rows].astype(np.float64),
             churn=self._churn(rows),
+            returned=store["returned"][rows].astype(np.float64),
         )
+        if self._is_fast(scale):
+            score = fast_rise(trend, around, self._calm(rows, trend))
+        else:
+            score = self._likely(rows, trend, around)
         hours = 3600.0 / seconds
-        if scale == 0:
+        if self._is_fast(scale):
             self._hold_fast(rows, score)
         columns = [
             score,
@@ -348,11 +425,30 @@ class RisingFloor:
         churn = np.maximum(fallen - 1.0, 0) / np.maximum(risen, 1)
         return np.asarray(churn, dtype=np.float64)
 
+    def _is_fast(self, scale: int) -> bool:
+        return scale == 0 and self.parameters.fast
+
+    def _likely(
+        self, rows: NDArray[np.int64], trend: Trend, around: Circumstances
+    ) -> NDArray[np.float64]:
+        """Odds of a leak, below the threshold whatever the score says where a mechanism lacks."""
+        features = rise_features(trend, around)
+        if self._witness is not None:
+            self._witness(rows, features)
+            return np.zeros(len(rows))
+        odds = leak_score(self.parameters.of)(features)
+        grown = np.maximum(trend.growth, 0) + around.carried_growth
+        possible = (
+            (grown >= _LEAST_GROWTH)
+            & (trend.drawdown <= _WORST_DRAWDOWN)
+            & (trend.buckets >= _LEAST_BUCKETS)
+        )
+        odds = np.where(possible, odds, np.minimum(odds, _UNLIKELY))
+        return np.where(trend.buckets >= 5, odds, np.nan)
+
     def _least_rise(self, scale: int) -> float:
-        """Goroutines that must have come for a closer look; the shortest scale is for fast ones."""
-        rules = self.parameters.rules
-        alone = scale == 0 and len(self._widths_ns) > 1 and math.isfinite(rules.fast_per_second)
-        return rules.fast_growth / 2 if alone else rules.growth / 2
+        """Goroutines that must have come for a closer look."""
+        return FAST_GROWTH / 2 if self._is_fast(scale) else _LEAST_GROWTH / 2
 
     def _hold_fast(self, rows: NDArray[np.int64], score: NDArray[np.float64]) -> None:
         """A rise that was new when it alarmed stays one while it goes on."""
@@ -360,7 +456,7 @@ class RisingFloor:
             still = self._store["fast"][rows] & (score >= _STILL_FAST)
             self._store["fast"][rows] = still | (score >= 1.0)
 
-    def _calm(self, rows: NDArray[np.int64], scale: int, trend: Trend) -> NDArray[np.bool_]:
+    def _calm(self, rows: NDArray[np.int64], trend: Trend) -> NDArray[np.bool_]:
         """Whether the rise that the shortest scale shows is a new one.
 
         Known if the start of the process is (a young process is watched from its beginning), if
@@ -369,7 +465,7 @@ class RisingFloor:
         """
         store = self._store
         calm = np.asarray((store["start_ns"][rows] != 0) | store["fast"][rows], dtype=np.bool_)
-        if scale > 0 or len(self._widths_ns) < 2:
+        if len(self._widths_ns) < 2:
             return calm
         open_bucket = store["newest_ns"][rows] // self._widths_ns[1]
         back = (open_bucket[:, None] - np.arange(3, 9)) % BUCKETS
@@ -415,7 +511,8 @@ class RisingFloor:
         reasons["scale_seconds"] = np.asarray(self.parameters.scales_seconds)[best]
         reasons["incarnations"] = store["incarnations"][rows].astype(np.float64)
         reasons["previous_growth"] = store["previous_growth"][rows].astype(np.float64)
-        reasons["fast"] = figures[:, 0, 0].copy()
+        fast = self.parameters.fast
+        reasons["fast"] = figures[:, 0, 0].copy() if fast else np.full(len(rows), math.nan)
         score = chosen[:, 0].copy()
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0

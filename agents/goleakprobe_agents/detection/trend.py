@@ -6,6 +6,7 @@ where a bucket holds no sample, and work on rows independently of each other.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Trend", "describe"]
+__all__ = ["Trend", "describe", "settled_centre"]
 
 _MAX_AUTOCORRELATION = 0.9
 _ROUNDING_VARIANCE = 0.25
 """Counts are whole numbers: even a perfect line of them leaves this much residual variance."""
+_TIME_CONSTANTS = np.linspace(0.0, 12.0, 241)
+_CENTRES = np.array([0.5, *(1 / x - 1 / math.expm1(x) for x in _TIME_CONSTANTS[1:].tolist())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,11 @@ def describe(floors: NDArray[np.float64], rates: NDArray[np.float64] | None = No
         floors = floors - _explained(time, floors, rates, known)
     slope, error = _line(time, floors, weight, count)
     return _shape(floors, weight, count, slope, error)
+
+
+def settled_centre(time_constants: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The centre of a rise 1 - exp(-t) that has been watched for so many time constants."""
+    return np.asarray(np.interp(time_constants, _TIME_CONSTANTS, _CENTRES), dtype=np.float64)
 
 
 def _fill(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

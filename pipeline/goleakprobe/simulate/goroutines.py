@@ -99,10 +99,16 @@ class StackDraft:
         begin = np.repeat(self.time[steps, 0], repeats)
         return np.repeat(series, repeats), begin + step * self.rng.random(len(begin))
 
-    def leak_from(self) -> None:
-        """Set the onset: at the start for 30 %, else within the first 40 % of the series."""
-        late = self.uniform(600, 0.4 * self.clock.length_seconds)
-        self.onset = np.where(self.rng.random(self.n) < 0.3, 0.0, late)
+    def wave(self, low: float, high: float) -> None:
+        """Put the traffic under a daily wave of so much."""
+        turn = 2 * np.pi * (self.time / 86_400 + column(self.rng.random(self.n)))
+        self.arrivals *= 1 + column(self.uniform(low, high)) * np.sin(turn)
+
+    def leak_from(self, low: float = 0.0, high: float = 0.4, at_start: float = 0.3) -> None:
+        """Set the onset: at the very start for some, else between two shares of the length."""
+        earliest = max(600.0, low * self.clock.length_seconds)
+        late = self.uniform(earliest, high * self.clock.length_seconds)
+        self.onset = np.where(self.rng.random(self.n) < at_start, 0.0, late)
 
     def leak(self, series: NDArray[np.int64], begin: NDArray[np.float64]) -> None:
         """Add goroutines that never end; the onset moves to the first of them."""

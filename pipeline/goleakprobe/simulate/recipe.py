@@ -30,12 +30,14 @@ FAMILIES: dict[Kind, dict[str, bool]] = {
 
 _TUNING: dict[Kind, frozenset[str]] = {
     "total": frozenset(
-        {"steady", "autocorrelated", "diurnal", "deploys", "pool_warmup", "stalls", "promotion",
-         "slow", "staircase", "sawtooth", "hidden_in_diurnal", "error_path"}
+        {"steady", "autocorrelated", "diurnal", "deploys", "pool_warmup", "cache_plateau", "stalls",
+         "traffic_ramp", "leaders", "streams", "batches",
+         "slow", "staircase", "sawtooth", "hidden_in_diurnal", "bounded", "steps"}
     ),
     "stack": frozenset(
-        {"in_flight", "workers", "pool", "streams", "stalls", "cron_jobs",
-         "slow", "torrent", "mixed", "sawtooth", "staircase"}
+        {"in_flight", "workers", "pool", "cache_entries", "streams", "stalls", "cron_jobs",
+         "leaders", "batches",
+         "slow", "torrent", "mixed", "sawtooth", "staircase", "steps", "bounded"}
     ),
 }  # fmt: skip
 _BATCH = 250

@@ -117,6 +117,34 @@ def leaders(d: StackDraft) -> None:
         moment = moment + term + d.log_uniform(300, 5000)
 
 
+def sessions(d: StackDraft) -> None:
+    """Users who stay 10..40 minutes, give or take, more and more of them over 10..40 minutes.
+
+    Were they to come all at once, nobody could tell them from a fast leak within two minutes.
+    """
+    series, begin = d.requests()
+    hold = d.log_uniform(600, 2400)[series] * np.exp(0.5 * d.rng.standard_normal(len(begin)))
+    ramp = (begin - d.moment(-0.3, 0.5)[series]) / d.log_uniform(600, 2400)[series]
+    come = d.rng.random(len(begin)) < ramp
+    d.live(series[come], begin[come], (begin + hold)[come])
+
+
+def shards(d: StackDraft) -> None:
+    """2..60 goroutines a shard; each of eight comes or goes every 10..40 minutes or so.
+
+    Shards that stay for hours are steps to whoever watches for hours.
+    """
+    crew, period = d.integers(2, 60), d.log_uniform(300, 1200)
+    for _ in range(8):
+        moment = -PAST_SECONDS - period * d.rng.random(d.n)
+        while (moment < d.clock.length_seconds).any():
+            stay = period * (1 + d.rng.poisson(1.0, d.n))
+            here = d.each(np.where(d.rng.random(d.n) < 0.5, crew, 0))
+            begin = moment[here] + 5 * d.rng.random(len(here))
+            d.live(here, begin, moment[here] + stay[here])
+            moment = moment + stay
+
+
 def slow(d: StackDraft) -> None:
     """40..600 goroutines leak evenly; in 70 % nothing healthy waits at the place."""
     d.silence_requests(0.7)
@@ -124,9 +152,9 @@ def slow(d: StackDraft) -> None:
 
 
 def fast(d: StackDraft) -> None:
-    """600..8000 goroutines leak evenly."""
+    """600..40,000 goroutines leak evenly: up to five a second."""
     d.silence_requests(0.7)
-    _leak_evenly(d, 600, 8000)
+    _leak_evenly(d, 600, 40_000)
 
 
 def torrent(d: StackDraft) -> None:
@@ -196,17 +224,39 @@ def error_path(d: StackDraft) -> None:
     _leak_in_bursts(d, 40, 600, bursts=(3, 10), length=120)
 
 
+def step_after_deploy(d: StackDraft) -> None:
+    """A deploy, and from then on 30..500 goroutines leak at two to six moments."""
+    d.silence_requests(0.7)
+    d.leak_from(at_start=0.0)
+    d.restarts += [(series, float(max(onset - 60, 1))) for series, onset in enumerate(d.onset)]
+    _leak_in_bursts(d, 30, 500, bursts=(2, 7), length=10)
+
+
+def mid_series(d: StackDraft) -> None:
+    """30..400 goroutines leak evenly from between 40 and 70 % of the series on."""
+    d.silence_requests(0.7)
+    d.leak_from(0.4, 0.7, at_start=0.0)
+    d.leak(*_even_moments(d, 30, 400))
+
+
+def hidden_in_diurnal(d: StackDraft) -> None:
+    """40..600 goroutines leak among requests that follow a daily wave of 20..60 %."""
+    d.wave(0.2, 0.6)
+    _leak_evenly(d, 40, 600)
+
+
 BENIGN_STACKS: dict[str, Callable[[StackDraft], None]] = {
     f.__name__: f
     for f in (
         in_flight, heavy_tailed, workers, pool, idle_connections, cache_entries, streams,
-        cron_jobs, batches, stalls, queues, leaders,
+        cron_jobs, batches, stalls, queues, leaders, sessions, shards,
     )
 }  # fmt: skip
 LEAKING_STACKS: dict[str, Callable[[StackDraft], None]] = {
     f.__name__: f
     for f in (
         slow, fast, torrent, mixed, per_request, staircase, steps, sawtooth, bounded, error_path,
+        step_after_deploy, mid_series, hidden_in_diurnal,
     )
 }  # fmt: skip
 

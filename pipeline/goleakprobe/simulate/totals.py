@@ -190,6 +190,67 @@ def stalls(d: Draft) -> None:
     d.extra += d.log_uniform(0.0002, 0.003) * d.size * pile
 
 
+def leaders(d: Draft) -> None:
+    """0.15..1.2 sizes more while the process leads: terms and breaks of 5..83 minutes."""
+    crew, moment = d.log_uniform(0.15, 1.2) * d.size, d.uniform(-3600, 3600)
+    while (moment < d.clock.length_seconds).any():
+        term = d.log_uniform(300, 5000)
+        leads = _ramp(d.time, moment, np.full((1, d.n), 5.0))
+        d.extra += crew * (leads - _ramp(d.time, moment + term, np.full((1, d.n), 5.0)))
+        moment = moment + term + d.log_uniform(300, 5000)
+
+
+def streams(d: Draft) -> None:
+    """Connections of 5..40 minutes that are no requests: 0.2..1.5 sizes, later 0.6..1.8 times that.
+
+    They come and go at random; their number follows a change of arrivals as slowly as they live.
+    """
+    life, start = d.log_uniform(300, 2400), d.moment(-0.2, 0.6)
+    settled = 1 - np.exp(-np.maximum(d.time - start, 0) / life)
+    mean = d.log_uniform(0.2, 1.5) * d.size * (1 + d.uniform(-0.4, 0.8) * settled)
+    noise = autoregressive(d.rng, d.clock.steps, life[0] / d.clock.step_seconds)
+    d.extra += mean + np.sqrt(mean) * noise
+
+
+def batches(d: Draft) -> None:
+    """Every 50..150 minutes 0.15..2 sizes come within 5 s to 15 minutes and stay 3..45 minutes."""
+    period, spread, stay = (
+        d.log_uniform(3000, 9000),
+        d.log_uniform(5, 900),
+        d.log_uniform(200, 2700),
+    )
+    phase = np.mod(d.time + d.uniform(0, 1) * period, period)
+    gone = np.clip((stay + spread - phase) / 20, 0, 1)
+    d.extra += d.log_uniform(0.15, 2) * d.size * np.clip(phase / spread, 0, 1) * gone
+
+
+def sessions(d: Draft) -> None:
+    """Logins of 3..12 minutes each, from some moment on: 0.2..1 sizes, with a wave of their own.
+
+    Longer ones fill up over an hour like a bounded leak, and no count could tell them apart.
+    """
+    life, start = d.log_uniform(180, 720), d.moment(-0.3, 0.5)
+    logins = 1 + d.uniform(0, 0.5) * np.sin(2 * np.pi * d.time / d.log_uniform(3600, 14_400))
+    wanted = np.where(d.time >= start, logins, 0.0)
+    d.extra += d.log_uniform(0.2, 1) * d.size * lowpass(wanted, life[0] / d.clock.step_seconds)
+
+
+def rebalances(d: Draft) -> None:
+    """Every 10..60 minutes the process holds another number of shards of 0.02..0.2 sizes each."""
+    shard, period = d.log_uniform(0.02, 0.2) * d.size, d.log_uniform(600, 3600)
+    held = d.rng.integers(1, 9, d.n)
+    number = np.floor(d.time / period + d.uniform(0, 1)).astype(np.int64)
+    for turn in range(int(number.max()) + 1):
+        d.extra += np.where(number == turn, held * shard, 0.0)
+        held = np.clip(held + d.rng.integers(-2, 3, d.n), 1, 8)
+
+
+def steps(d: Draft) -> None:
+    """Two to eight sudden steps that never go back: 0.3..3 sizes."""
+    d.leak_from()
+    _leak_in_steps(d)
+
+
 def slow(d: Draft) -> None:
     """A steady leak that comes to 0.25..1.5 sizes by the end."""
     d.leak_from()
@@ -214,6 +275,10 @@ def step_after_deploy(d: Draft) -> None:
     """From a deploy on, two to eight sudden steps that never go back: 0.3..3 sizes."""
     d.leak_from(at_start=0.0)
     d.restarts += [(series, float(max(onset - 60, 1))) for series, onset in enumerate(d.onset)]
+    _leak_in_steps(d)
+
+
+def _leak_in_steps(d: Draft) -> None:
     steps = d.rng.integers(2, 9, d.n)
     shape = np.zeros_like(d.extra)
     for step in range(8):
@@ -290,14 +355,15 @@ BENIGN_TOTALS: dict[str, Callable[[Draft], None]] = {
     f.__name__: f
     for f in (
         steady, autocorrelated, diurnal, promotion, cron, deploys, autoscaling, pool_warmup,
-        cache_plateau, traffic_ramp, slow_requests, queues, stalls,
+        cache_plateau, traffic_ramp, slow_requests, queues, stalls, leaders, streams, batches,
+        sessions, rebalances,
     )
 }  # fmt: skip
 LEAKING_TOTALS: dict[str, Callable[[Draft], None]] = {
     f.__name__: f
     for f in (
         slow, fast, per_request, step_after_deploy, staircase, sawtooth, mid_series,
-        hidden_in_diurnal, bounded, error_path,
+        hidden_in_diurnal, bounded, error_path, steps,
     )
 }  # fmt: skip
 

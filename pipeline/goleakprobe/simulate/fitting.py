@@ -1,0 +1,315 @@
+"""Fit the leak scores anew: ``python -m goleakprobe.simulate.fitting [--leave-one-out]``.
+
+The recipe, so that the coefficients can be made again: series of the ``tune`` split, four hours at
+15 s, half of them leaking, from `SEED`. A series is a bag of rises, one for each bucket that closed
+on each scale; it is scored by its highest. A logistic score of the features, their squares and
+products is fitted so that the highest rise of a leaking series after its onset scores high, and
+every rise of a benign series, or before the onset, low. Which rise is the highest changes with the
+score, so the fit is repeated; the rises that ever were the highest of a benign bag stay in.
+
+The threshold leaves a share of `FALSE_ALARMS` of the benign series of the fit alarming.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import goleakprobe_agents.detection.leak_score as scores
+from goleakprobe.simulate.outcomes import area_under_curve
+from goleakprobe.simulate.recipe import families_of, simulate
+from goleakprobe_agents.detection import RisingFloor, RisingFloorParameters
+from goleakprobe_agents.detection.evidence_engine import AGED_FLOORS, TOTAL_FLOORS
+from goleakprobe_agents.detection.leak_score import LEAK_SCORES, products
+from goleakprobe_agents.detection.protocol import SECOND_NS
+from goleakprobe_agents.detection.rise_features import FEATURES
+from goleakprobe_agents.detection.rising_floor import LONG_SCALES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from goleakprobe.simulate.recipe import Kind
+    from goleakprobe.simulate.series import SimulatedSeries
+
+__all__ = ["Rises", "fit", "gather", "main"]
+
+SEED = 11
+SERIES = 6000
+ROUNDS = 10
+RIDGE = 3e-5
+EARLY_SECONDS, EARLY_WEIGHT = 2700.0, 0.03
+"""A leak found within this time of its onset counts so much more."""
+BEFORE_WEIGHT = 0.5
+"""What a series before its onset counts beside a benign one."""
+FALSE_ALARMS = {"count": 0.003, "aged": 0.003, "total": 0.005}
+
+FLOORS: dict[str, tuple[Kind, RisingFloorParameters]] = {
+    "count": ("stack", RisingFloorParameters(LONG_SCALES, with_rate=False, fast=False)),
+    "aged": ("stack", AGED_FLOORS),
+    "total": ("total", TOTAL_FLOORS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rises:
+    """Every rise of many series; the first three arrays have one entry a rise."""
+
+    series: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    features: NDArray[np.float64]
+    leaking: NDArray[np.bool_]
+    """One per series, as the next two."""
+    onset: NDArray[np.float64]
+    family: NDArray[np.str_]
+
+    def of(self, keep: NDArray[np.bool_]) -> Rises:
+        """Only the rises of some series."""
+        at = keep[self.series]
+        number = np.cumsum(keep) - 1
+        return Rises(
+            number[self.series[at]], self.seconds[at], self.features[at],
+            self.leaking[keep], self.onset[keep], self.family[keep],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One weight for each of the `products` of standardised features, and the threshold."""
+
+    means: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    threshold: float = 0.0
+
+    def logits(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of many rises, a part at a time."""
+        score = scores.LeakScore.from_terms(
+            self.means, self.deviations, self.weights, self.threshold
+        )
+        parts = np.array_split(features, max(len(features) // 50_000, 1))
+        return np.concatenate([score.logit(part) for part in parts])
+
+
+def gather(name: str, *, count: int = SERIES, seed: int = SEED) -> Rises:
+    """Watch a bank of the floors of this name over simulated series of the tune split."""
+    kind, parameters = FLOORS[name]
+    series, seconds, features = [], [], []
+    leaking, onset, family = [], [], []
+    begin = 0
+    for batch in simulate(count, kind=kind, split="tune", seed=seed):
+        for second, rows, figures in _watch(batch, name, parameters):
+            series.append(rows + begin)
+            seconds.append(np.full(len(rows), second))
+            features.append(figures.astype(np.float32))
+        begin += batch.count.shape[1]
+        leaking.append(np.full(batch.count.shape[1], batch.leaking))
+        onset.append(np.nan_to_num(batch.onset_seconds))
+        family.append(np.full(batch.count.shape[1], batch.family))
+    return Rises(
+        np.concatenate(series), np.concatenate(seconds), np.concatenate(features),
+        np.concatenate(leaking), np.concatenate(onset), np.concatenate(family),
+    )  # fmt: skip
+
+
+def _watch(
+    batch: SimulatedSeries, name: str, parameters: RisingFloorParameters
+) -> list[tuple[float, NDArray[np.int64], NDArray[np.float64]]]:
+    seen: list[tuple[float, NDArray[np.int64], NDArray[np.float64]]] = []
+    now = 0.0
+    bank = RisingFloor(parameters, lambda rows, figures: seen.append((now, rows, figures)))
+    steps, n = batch.count.shape
+    bank.resize(n)
+    starts = np.zeros(n, dtype=np.int64)
+    values = batch.aged if name == "aged" and batch.aged is not None else batch.count
+    for step in range(steps):
+        now = step * batch.clock.step_seconds
+        time_ns = round(now * SECOND_NS) + 10 * SECOND_NS
+        starts = np.where(batch.restart[step], time_ns, starts)
+        bank.update(
+            np.arange(n),
+            np.full(n, time_ns, dtype=np.int64),
+            values[step].astype(np.float64),
+            rate=None if batch.rate is None else batch.rate[step],
+            process_start_ns=starts,
+        )
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Bags:
+    """Rises by bag, all of one label and one weight."""
+
+    rises: NDArray[np.int64]
+    first: NDArray[np.int64]
+    leaking: bool
+    weight: float
+
+    def highest(self, logits: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The rise of each bag that scores highest."""
+        mine = logits[self.rises]
+        sizes = np.diff(np.append(self.first, len(mine)))
+        bag = np.repeat(np.arange(len(sizes)), sizes)
+        at = np.flatnonzero(mine >= np.maximum.reduceat(mine, self.first)[bag])
+        return self.rises[at[np.unique(bag[at], return_index=True)[1]]]
+
+
+def _bags(rises: Rises) -> list[_Bags]:
+    leaking, onset = rises.leaking[rises.series], rises.onset[rises.series]
+    after = rises.seconds >= onset
+    leaks, good = max(int(rises.leaking.sum()), 1), max(int((~rises.leaking).sum()), 1)
+    soon = rises.seconds <= onset + EARLY_SECONDS
+    kinds = [
+        (~leaking, False, 1 / good),
+        (leaking & after, True, 1 / leaks),
+        (leaking & ~after, False, BEFORE_WEIGHT / leaks),
+        (leaking & after & soon, True, EARLY_WEIGHT / leaks),
+    ]
+    bags = []
+    for chosen, label, weight in kinds:
+        at = np.flatnonzero(chosen)
+        at = at[np.argsort(rises.series[at], kind="stable")]
+        if len(at) and weight:
+            first = np.flatnonzero(np.diff(rises.series[at], prepend=-1))
+            bags.append(_Bags(at, first, label, weight))
+    return bags
+
+
+def fit(rises: Rises, false_alarms: float, *, rounds: int = ROUNDS, ridge: float = RIDGE) -> Fit:
+    """The score that tells these series best."""
+    means, deviations = rises.features.mean(axis=0), rises.features.std(axis=0) + 1e-9
+    weights = np.zeros(1 + len(FEATURES) * (len(FEATURES) + 3) // 2)
+    for name, guess in (("sure", 1.0), ("share", 1.0), ("late", 1.0), ("drawdown", -1.0)):
+        weights[1 + FEATURES.index(name)] = guess
+    bags = _bags(rises)
+    kept = [np.zeros(0, dtype=np.int64) for _ in bags]
+    found = Fit(means.astype(np.float64), deviations.astype(np.float64), weights)
+    for _ in range(rounds):
+        logits = found.logits(rises.features)
+        rows, labels, importance = [], [], []
+        for place, bag in enumerate(bags):
+            top = bag.highest(logits)
+            if not bag.leaking:
+                top = kept[place] = np.union1d(kept[place], top)
+            often = np.bincount(rises.series[top], minlength=len(rises.leaking))
+            rows.append(top)
+            labels.append(np.full(len(top), bag.leaking))
+            importance.append(bag.weight / np.sqrt(often[rises.series[top]]))
+        at = np.concatenate(rows)
+        terms = products((rises.features[at] - found.means) / found.deviations)
+        solved = _solve(
+            terms, np.concatenate(labels), np.concatenate(importance), found.weights, ridge
+        )
+        found = Fit(found.means, found.deviations, solved)
+    best = best_logits(rises, found)
+    limit = float(np.quantile(best[~rises.leaking], 1 - false_alarms))
+    return Fit(found.means, found.deviations, found.weights, limit)
+
+
+def _solve(
+    terms: NDArray[np.float64],
+    leaking: NDArray[np.bool_],
+    importance: NDArray[np.float64],
+    begin: NDArray[np.float64],
+    ridge: float,
+) -> NDArray[np.float64]:
+    """Ridge-penalised logistic regression by damped Newton steps."""
+    target = leaking.astype(np.float64)
+    penalty = np.full(len(begin), ridge)
+    penalty[0] = 1e-9
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        z = terms @ weights
+        return float(
+            (importance * (np.logaddexp(0, z) - target * z)).sum() + (penalty * weights**2).sum()
+        )
+
+    weights, value = begin, loss(begin)
+    for _ in range(60):
+        likely = 1 / (1 + np.exp(-np.clip(terms @ weights, -40, 40)))
+        slope = terms.T @ (importance * (likely - target)) + 2 * penalty * weights
+        bend = (terms * (importance * likely * (1 - likely))[:, None]).T @ terms
+        move = np.linalg.solve(bend + np.diag(2 * penalty + 1e-12), slope)
+        step = 1.0
+        while step > 1e-4 and loss(weights - step * move) > value:
+            step /= 2
+        weights = weights - step * move
+        before, value = value, loss(weights)
+        if before - value < 1e-9:
+            break
+    return weights
+
+
+def best_logits(rises: Rises, fitted: Fit) -> NDArray[np.float64]:
+    """The highest score of each series, from the onset on where it leaks."""
+    best = np.full(len(rises.leaking), -30.0)
+    counted = rises.seconds >= rises.onset[rises.series]
+    logits = fitted.logits(rises.features)
+    np.maximum.at(best, rises.series[counted], logits[counted])
+    return best
+
+
+def _leave_one_out(name: str, rises: Rises) -> None:
+    """Print what becomes of each family when the fit has never seen its like."""
+    known = best_logits(rises, fit(rises, FALSE_ALARMS[name]))
+    print("| family left out | alarmed %, fitted with it | without it | AUC without it |")
+    print("|---|---|---|---|")
+    for family in families_of(FLOORS[name][0], "tune"):
+        out = rises.family == family
+        fitted = fit(rises.of(~out), FALSE_ALARMS[name], rounds=6)
+        best = best_logits(rises, fitted)
+        others = best[rises.leaking != rises.leaking[out][0]]
+        ends = (best[out], others) if not rises.leaking[out][0] else (others, best[out])
+        print(
+            f"| {name}: {family.replace('_', ' ')} | {100 * (known[out] >= 0).mean():.1f} | "
+            f"{100 * (best[out] >= 0).mean():.1f} | {area_under_curve(*ends):.4f} |",
+            flush=True,
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fit all scores and write the file of coefficients."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--score", action="append", choices=LEAK_SCORES)
+    parser.add_argument("--series", type=int, default=SERIES)
+    parser.add_argument("--leave-one-out", action="store_true", help="print, write nothing")
+    parser.add_argument(
+        "--output", type=Path, default=Path(scores.__file__).with_name("leak_scores.json")
+    )
+    options = parser.parse_args(arguments)
+    known = json.loads(options.output.read_text())["scores"] if options.output.exists() else {}
+    for name in options.score or LEAK_SCORES:
+        rises = gather(name, count=options.series)
+        if options.leave_one_out:
+            _leave_one_out(name, rises)
+            continue
+        fitted = fit(rises, FALSE_ALARMS[name])
+        best = best_logits(rises, fitted)
+        area = area_under_curve(best[~rises.leaking], best[rises.leaking])
+        missed = float((best[rises.leaking] < 0).mean())
+        print(f"{name}: AUC {area:.5f}, {100 * missed:.2f} % missed", file=sys.stderr)
+        known[name] = {
+            "features": list(FEATURES),
+            "means": [round(float(v), 5) for v in fitted.means],
+            "deviations": [round(float(v), 5) for v in fitted.deviations],
+            "threshold": round(fitted.threshold, 5),
+            "weights": [round(float(v), 5) for v in fitted.weights],
+        }
+    if not options.leave_one_out:
+        provenance = (
+            "fitted by python -m goleakprobe.simulate.fitting to "
+            f"{options.series} simulated series of the tune split a score, seed {SEED}"
+        )
+        options.output.write_text(
+            json.dumps({"provenance": provenance, "scores": known}, indent=1) + "\n"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
