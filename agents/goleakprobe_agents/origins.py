@@ -50,15 +50,22 @@ class OriginMarks:
     """
 
     def __init__(self, passed: dict[str, tuple[int, int]] | None = None) -> None:
-        self.passed = dict(passed or {})
-        """``topic-partition`` to (offset, sequence)."""
+        self._passed = dict(passed or {})
+
+    @property
+    def passed(self) -> dict[str, tuple[int, int]]:
+        """``topic-partition`` to (offset, sequence), as it is now.
+
+        A copy: who writes it down with a state or a file must not see what is passed meanwhile.
+        """
+        return dict(self._passed)
 
     def admit(self, origin: Origin) -> bool:
         """Whether an origin is newer than all before it; if so it is remembered."""
         place = (origin.offset, origin.sequence)
-        if place <= self.passed.get(origin.log, (-1, -1)):
+        if place <= self._passed.get(origin.log, (-1, -1)):
             return False
-        self.passed[origin.log] = place
+        self._passed[origin.log] = place
         return True
 
 

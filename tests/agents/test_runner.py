@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +16,9 @@ from goleakprobe_agents.errors import LogGapError, RecordPoisonousError
 from goleakprobe_agents.patience import Patience
 from goleakprobe_agents.runner import StageRunner
 from goleakprobe_agents.shell import Place
-from goleakprobe_agents.state import SnapshotFolder
+from goleakprobe_agents.state import Snapshot, SnapshotFolder
 from goleakprobe_schemas import ASSESSMENTS, SNAPSHOTS, decode
-from stream_messages import AddingStage, a_snapshot, fetched, snapshots
+from stream_messages import AddingStage, FetchedMessage, a_snapshot, fetched, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,17 +54,18 @@ class Life:
 
     def __init__(
         self,
-        folder: Path,
+        path: Path,
         published: Delivered,
         *,
         fail_at: Sequence[int] = (),
         log_ids: dict[str, str] = LOG_IDS,
+        folder: SnapshotFolder | None = None,
     ) -> None:
         self.acknowledged: list[int] = []
         self.runner = StageRunner(
             SNAPSHOTS,
             lambda: AddingStage(fail_at),
-            folder=SnapshotFolder(str(folder), "group"),
+            folder=folder or SnapshotFolder(str(path), "group"),
             publisher=published,  # type: ignore[arg-type]
             log_ids=log_ids,
             acknowledge=self._acknowledge,
@@ -253,3 +256,43 @@ async def test_an_event_derived_twice_is_applied_once(tmp_path: Path, published:
     )
     assert len(published.totals()) == 1
     assert life.runner.counts.by_kind["repeated"] == {SNAPSHOTS.name: 1}
+
+
+class SlowFolder(SnapshotFolder):
+    """A folder on a disk that takes its time."""
+
+    def __init__(self, path: str, group: str) -> None:
+        super().__init__(path, group)
+        self.asked, self.may_write = threading.Event(), threading.Event()
+
+    def save(self, snapshot: Snapshot) -> Path:
+        self.asked.set()
+        assert self.may_write.wait(60)
+        return super().save(snapshot)
+
+
+async def test_what_is_taken_while_a_snapshot_is_written_is_applied_after_it(
+    tmp_path: Path, published: Delivered
+) -> None:
+    """The snapshot must not know of derived events that its state does not hold yet."""
+
+    def derived(offset: int) -> FetchedMessage:
+        origin = [("ce_origin", f"up-0-{offset}".encode()), ("ce_sequence", b"0")]
+        return fetched(SNAPSHOTS, offset, a_snapshot(offset), headers=origin)
+
+    slow = SlowFolder(str(tmp_path), "group")
+    life = Life(tmp_path, published, folder=slow)
+    await life.begin()
+    await life.runner.take([derived(0)])
+    saving = asyncio.create_task(life.runner.tick())
+    assert await asyncio.to_thread(slow.asked.wait, 60)
+    await life.runner.take([derived(1)])
+    slow.may_write.set()
+    await saving
+    undisturbed = published.totals()
+    # It dies here: the next one has to apply offset 1 again.
+    after = Life(tmp_path, published)
+    assert await after.begin() == 1
+    await after.runner.take([derived(1), derived(2)])
+    assert published.totals()[:2] == undisturbed
+    assert published.totals()[2] == sum(10 + offset for offset in range(3))
