@@ -206,7 +206,7 @@ class AssessingStage:
                 known.leaked_samples += 1
                 suspicious[known.row] = True
         assessed = [
-            self._figures(name, known, event.time_ns)
+            self._figures(name, known)
             for name, known in target.signatures.items()
             if suspicious[known.row]
         ]
@@ -239,7 +239,7 @@ class AssessingStage:
             known.ids = ()
         rows = target.rows()
         self._facts["suspicious"][rows] = False
-        self._facts["ids_since_ns"][rows] = 0
+        self._facts["ids_since_ns"][rows] = self._facts["ids_seen_ns"][rows] = 0
 
     def _read_groups(
         self, target: TargetMemory, event: SnapshotCollected, names: tuple[str, ...]
@@ -284,10 +284,11 @@ class AssessingStage:
         ids: dict[str, list[int]] = {}
         for group in event.groups:
             ids.setdefault(group.signature, []).extend(group.goroutine_ids)
-        since = self._facts["ids_since_ns"]
+        since, seen = self._facts["ids_since_ns"], self._facts["ids_seen_ns"]
         for name, known in target.signatures.items():
             if known.follow_ids(ids.get(name, ())):
                 since[known.row] = event.time_ns if known.ids else 0
+            seen[known.row] = event.time_ns if known.ids else 0
 
     def _start_afresh(self, target: TargetMemory) -> None:
         self._release(target.rows())
@@ -342,8 +343,7 @@ class AssessingStage:
         self._bank.resize(self._rows.size)
         verdicts = self._bank.update(rows, times, round_.counts, round_.starts[round_.owner])
         present = round_.counts > 0
-        since = facts["ids_since_ns"][rows]
-        stuck = (since > 0) & (times - since >= STUCK_SECONDS * _NS)
+        stuck = facts["ids_seen_ns"][rows] - facts["ids_since_ns"][rows] >= STUCK_SECONDS * _NS
         suspicious = facts["suspicious"][rows] | (present & (verdicts.rising | stuck))
         # A burst is told once; only what may be a leak is followed from then on.
         facts["suspicious"][rows] = suspicious & present
@@ -359,28 +359,28 @@ class AssessingStage:
             for group in one.event.groups:
                 if group.signature == name:
                     known.describe(group)
-            told[owner].append(self._figures(name, known, one.event.time_ns, verdicts, place))
+            told[owner].append(self._figures(name, known, verdicts, place))
         return told
 
     def _figures(
         self,
         name: str,
         known: KnownSignature,
-        now_ns: int,
         verdicts: SeriesVerdicts | None = None,
         place: int = 0,
     ) -> SignatureAssessed:
-        since = int(self._facts["ids_since_ns"][known.row])
+        facts = self._facts
+        stayed = int(facts["ids_seen_ns"][known.row] - facts["ids_since_ns"][known.row])
         return SignatureAssessed(
             signature=name,
-            count=int(self._facts["count"][known.row]),
+            count=int(facts["count"][known.row]),
             wait=known.wait,
             # The encoder leaves out a default it knows by identity, after a restart as before it.
             state=intern(known.state),
             blocking_site=known.blocking_site,
             creation_site=known.creation_site,
             first_seen_ns=known.first_seen_ns,
-            oldest_seconds=(now_ns - since) / _NS if since else 0.0,
+            oldest_seconds=stayed / _NS,
             dual_window=verdicts.dual_window(place) if verdicts else None,
             growth=verdicts.growth(place) if verdicts else None,
             leaked=known.leaked,

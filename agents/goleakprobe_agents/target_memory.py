@@ -30,12 +30,14 @@ _SAME_PROCESS_NS = 2 * _NS
 def signature_facts() -> RowStore:
     """An empty store of what is known of every signature as a number."""
     return RowStore(
-        "signature facts 1",
+        "signature facts 2",
         [
             Field("count", "<i8"),
             Field("seen_ns", "<i8"),
             # Since when its goroutine ids have been followed; 0 where none are known.
             Field("ids_since_ns", "<i8"),
+            # When a dump last showed them: what came after says nothing about them.
+            Field("ids_seen_ns", "<i8"),
             # Whether it is told of from now on, until nothing of it is left.
             Field("suspicious", "?"),
         ],

@@ -146,6 +146,14 @@ def test_a_restart_forgets_what_the_old_process_was_proven_to_leak() -> None:
     assert event.signatures == ()
 
 
+def test_ids_of_one_dump_alone_are_not_old_however_long_the_next_dump_takes() -> None:
+    """At the next dump they may be others, as those of a busy place are."""
+    log = [snapshot({LEAK: 1}, at=0, source=SnapshotSource.DEBUG2, ids={LEAK: (7,)})]
+    log += [snapshot({LEAK: 1}, at=60 * n) for n in range(1, 30)]
+    log += [snapshot({LEAK: 1}, at=1800, source=SnapshotSource.DEBUG2, ids={LEAK: (8,)})]
+    assert all(event.signatures == () for event in told(stage().apply(records(log))))
+
+
 def test_ids_that_stay_are_told_when_they_are_old_enough() -> None:
     one = stage()
     dumps = [
