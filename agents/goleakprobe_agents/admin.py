@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TopicDifference",
     "WantedTopic",
+    "admin_client",
     "apply_topics",
     "check_topics",
     "cluster_id",
@@ -78,7 +79,7 @@ def diff_topics(settings: BrokerSettings) -> list[TopicDifference]:
     Configuration is compared only where the broker tells it (the embedded one does not).
     Raises BrokerUnavailableError.
     """
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         return _differences(admin, wanted_topics(settings))
 
 
@@ -89,7 +90,7 @@ def apply_topics(settings: BrokerSettings) -> list[TopicDifference]:
     count: that cannot be repaired without moving keys. Raises BrokerUnavailableError.
     """
     wanted = wanted_topics(settings)
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         differences = _differences(admin, wanted)
         _refuse_other_partitions(differences)
         missing = {each.topic for each in differences if each.what == "missing"}
@@ -120,14 +121,14 @@ def log_ids(settings: BrokerSettings) -> dict[str, str]:
     Empty strings where the broker tells no ids. Raises BrokerUnavailableError.
     """
     names = [topic.name for topic in TOPICS]
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         described = {each["name"]: each.get("topic_id") for each in admin.describe_topics(names)}
     return {name: _short_id(described.get(name)) for name in names}
 
 
 def cluster_id(settings: BrokerSettings) -> str:
     """What the cluster calls itself. Raises BrokerUnavailableError."""
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         return str(admin.describe_cluster()["cluster_id"])
 
 
@@ -161,7 +162,8 @@ def _dlq_config(topic: Topic) -> dict[str, str]:
 
 
 @contextmanager
-def _admin(settings: BrokerSettings) -> Iterator[Any]:
+def admin_client(settings: BrokerSettings) -> Iterator[Any]:
+    """kafka-python's admin client; BrokerUnavailableError for whatever it raises."""
     from kafka.admin import KafkaAdminClient
     from kafka.errors import KafkaError
 

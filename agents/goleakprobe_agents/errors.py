@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "AccessError",
     "BrokerMissingError",
     "BrokerStartError",
     "BrokerUnavailableError",
+    "BrokerUnsupportedError",
     "CredentialsError",
     "DependencyError",
     "LandingConflictError",
@@ -69,6 +71,28 @@ class BrokerUnavailableError(StreamError):
         super().__init__(
             f"no Kafka broker answers at {', '.join(servers) or '(no address)'}: {reason}; "
             "check broker.bootstrap_servers, tls and sasl"
+        )
+
+
+class BrokerUnsupportedError(StreamError):
+    """The broker is too old for what exactness rests on."""
+
+    def __init__(self, api: str, newest: int, needed: int, since: str) -> None:
+        super().__init__(
+            f"the broker's {api} API ends at version {newest} and {needed} is needed: "
+            f"use {since} or newer"
+        )
+
+
+class AccessError(StreamError):
+    """A right that a part needs on the broker is not given."""
+
+    def __init__(self, user: str, right: str, kind: str, names: Sequence[str]) -> None:
+        who = user or "this client"
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        super().__init__(
+            f"{who} lacks {right} on {kind} {names[0]}{more}: give it, for example by "
+            "infra/kafka/acls.sh"
         )
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
+from goleakprobe_agents.access import check_role_access
 from goleakprobe_agents.admin import apply_topics, check_topics
 from goleakprobe_agents.app import EXIT_CRASHED
 from goleakprobe_agents.errors import BrokerUnavailableError, StreamError
@@ -296,6 +297,7 @@ def _supervise(settings: StreamSettings, given: argparse.Namespace) -> int:
         apply_topics(settings.broker)
     else:
         check_topics(settings.broker)
+    check_role_access(settings.broker, roles)
     folder = given.status or default_status_folder(settings.state.path)
     liveness = Liveness(folder, silence_seconds=given.silence_seconds)
     with serving_metrics(folder, given.metrics_port, liveness):

@@ -15,11 +15,18 @@ import pytest
 from collect_targets import go_target, grouped_text
 from goleakprobe.collect import CollectorStatus, run_collector
 from goleakprobe.config import Config, ScrapeConfig, StaticConfig
+from goleakprobe_agents.access import COLLECTED, check_access, check_role_access
 from goleakprobe_agents.admin import apply_topics, check_topics, diff_topics
 from goleakprobe_agents.connection import client_options
-from goleakprobe_agents.errors import BrokerUnavailableError, WorkerFailedError
+from goleakprobe_agents.errors import (
+    AccessError,
+    BrokerUnavailableError,
+    TopicsError,
+    WorkerFailedError,
+)
 from goleakprobe_agents.launch import RunningStream
 from goleakprobe_agents.settings import BrokerSettings, Duration
+from goleakprobe_agents.workers import ROLES
 from goleakprobe_schemas import SNAPSHOTS, TOPICS
 from local_kafka import KafkaCluster
 from local_kafka.node import java_command
@@ -154,6 +161,17 @@ def test_a_collector_may_not_read_nor_a_worker_make_topics(secured: KafkaCluster
         consume_one(as_user(secured, COLLECTOR))
     with pytest.raises(TopicAuthorizationFailedError), Feed(as_user(secured, WORKER)) as feed:
         feed.send_and_wait(SNAPSHOTS, "k", b"forged")
+
+
+def test_each_part_is_told_at_the_start_which_right_it_lacks(secured: KafkaCluster) -> None:
+    check_access(as_user(secured, COLLECTOR), writes=COLLECTED)
+    check_role_access(as_user(secured, WORKER), ROLES)
+    with pytest.raises(AccessError, match=f"{COLLECTOR} lacks Read on topic {SNAPSHOTS.name}"):
+        check_access(as_user(secured, COLLECTOR), reads=[SNAPSHOTS.name])
+    with pytest.raises(AccessError, match=f"{COLLECTOR} lacks Read on group goleakprobe-land"):
+        check_access(as_user(secured, COLLECTOR), groups=["goleakprobe-land"])
+    with pytest.raises(TopicsError, match=f"or does not show to {COLLECTOR}"):
+        check_role_access(as_user(secured, COLLECTOR), ["land"])
 
 
 def consume_one(broker: BrokerSettings) -> None:

@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from goleakprobe.errors import ConfigError, ListenError
-from goleakprobe_agents.errors import BrokerUnavailableError, CredentialsError
+from goleakprobe_agents.errors import BrokerUnavailableError, StreamError
 
 if TYPE_CHECKING:
     from goleakprobe.config import Config
@@ -32,7 +32,7 @@ def collect(
     """Scrape the configured targets and publish what they tell, until Ctrl-C or SIGTERM.
 
     The broker and its topics must be there; `goleakprobe up` brings its own.
-    Exit codes: 0 stopped, 2 configuration, 3 no broker.
+    Exit codes: 0 stopped, 2 configuration or rights on the broker, 3 no broker.
 
     Example: goleakprobe collect --config leak.yaml
     """
@@ -43,12 +43,12 @@ def collect(
         _require_work(settings, config)
         _log_to_stderr()
         asyncio.run(_collect_until_signalled(settings))
-    except (ConfigError, CredentialsError, ListenError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(_USAGE) from error
     except BrokerUnavailableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_NOT_MEASURED) from error
+    except (ConfigError, StreamError, ListenError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(_USAGE) from error
 
 
 def _require_work(settings: Config, file: Path) -> None:

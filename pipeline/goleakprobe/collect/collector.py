@@ -20,6 +20,7 @@ from goleakprobe.collect.shared_means import SharedMeans
 from goleakprobe.collect.status import CollectorStatus, TargetStatus
 from goleakprobe.collect.target_loop import TargetLoop
 from goleakprobe.collect.target_visits import TargetVisits
+from goleakprobe_agents.access import COLLECTED, check_access
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,8 @@ async def run_collector(
     """Collect from all targets of a configuration until ``stop`` is set, then flush.
 
     ``bootstrap_servers`` override the configured ones; ``status`` is kept up to date meanwhile.
-    Raises BrokerUnavailableError, CredentialsError or ListenError before anything is scraped.
+    Raises ListenError or, of a broker on which it cannot work, a StreamError (unreachable, too
+    old, without the topics or the rights) before anything is scraped.
     """
     status = status or CollectorStatus()
     metrics = CollectorMetrics(status)
@@ -58,6 +60,7 @@ async def run_collector(
             await stack.enter_async_context(
                 listening(config.collect.listen_address, metrics.exposition)
             )
+        await asyncio.to_thread(check_access, broker, writes=COLLECTED)
         publisher = KafkaPublisher(
             broker,
             max_messages=config.collect.max_in_flight_messages,
