@@ -58,7 +58,7 @@ async def run_collector(
     async with AsyncExitStack() as stack:
         if config.collect.listen_address:
             await stack.enter_async_context(
-                listening(config.collect.listen_address, metrics.exposition)
+                listening(config.collect.listen_address, metrics.exposition, lambda: status.unready)
             )
         await asyncio.to_thread(check_access, broker, writes=COLLECTED)
         publisher = KafkaPublisher(
@@ -144,6 +144,7 @@ class Collector:
             discovered = await asyncio.to_thread(self._discovery.refresh)
             self._tell_problems(discovered)
             await self._reconcile(discovered, tasks, scrapers, shared)
+            self._status.collecting = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), None if math.isinf(poll) else poll)
 

@@ -1,4 +1,4 @@
-"""The collector's own HTTP listener: ``/metrics`` and ``/-/healthy``."""
+"""The collector's own HTTP listener: ``/metrics``, ``/-/healthy`` and ``/-/ready``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @asynccontextmanager
-async def listening(address: str, exposition: Callable[[], bytes]) -> AsyncIterator[int]:
+async def listening(
+    address: str, exposition: Callable[[], bytes], unready: Callable[[], str] = lambda: ""
+) -> AsyncIterator[int]:
     """Serve on ``host:port`` for as long as the context lasts; gives the port bound to.
 
+    Health is that the event loop turns, which scrapes too. ``unready`` says in words why nothing
+    can be collected now.
     Raises ListenError where the address cannot be had.
     """
 
@@ -30,8 +34,18 @@ async def listening(address: str, exposition: Callable[[], bytes]) -> AsyncItera
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="collecting\n")
 
+    async def ready(_: web.Request) -> web.Response:
+        reason = unready()
+        return web.Response(status=503 if reason else 200, text=f"{reason or 'ready'}\n")
+
     app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/-/healthy", healthy)])
+    app.add_routes(
+        [
+            web.get("/metrics", metrics),
+            web.get("/-/healthy", healthy),
+            web.get("/-/ready", ready),
+        ]
+    )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

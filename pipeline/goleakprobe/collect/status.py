@@ -42,8 +42,17 @@ class CollectorStatus:
         """Attempts the broker did not take, by topic."""
         self.last_publish_error = ""
         """In words; empty once the broker takes events again."""
+        self.collecting = False
+        """Whether the broker was reached and the targets were looked up."""
         self.messages_in_flight = 0
         self.bytes_in_flight = 0
+
+    @property
+    def unready(self) -> str:
+        """Why nothing can be collected now, in words; empty when it can."""
+        if not self.collecting:
+            return "still starting"
+        return self.last_publish_error
 
     @property
     def up(self) -> int:

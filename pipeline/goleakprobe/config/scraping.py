@@ -152,7 +152,7 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """This collector's place among ``shard_count`` that divide the targets."""
     shard_count: int = 1
     listen_address: str = ""
-    """Where ``/metrics`` and ``/-/healthy`` are served, such as ``127.0.0.1:9455``."""
+    """Where ``/metrics``, ``/-/healthy`` and ``/-/ready`` are served, as ``127.0.0.1:9455``."""
 
 
 def _join(folder: Path, file: str) -> str:

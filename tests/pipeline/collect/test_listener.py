@@ -47,6 +47,24 @@ async def test_metrics_and_health_are_served() -> None:
     assert "goleakprobe_collect_in_flight_messages 3.0" in text
 
 
+async def test_readiness_says_what_keeps_events_from_the_broker() -> None:
+    status = CollectorStatus()
+    async with (
+        listening("127.0.0.1:0", bytes, lambda: status.unready) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+    ):
+
+        async def ready() -> tuple[int, str]:
+            async with session.get("/-/ready") as response:
+                return response.status, await response.text()
+
+        assert await ready() == (503, "still starting\n")
+        status.collecting = True
+        assert await ready() == (200, "ready\n")
+        status.last_publish_error = "the broker is away"
+        assert await ready() == (503, "the broker is away\n")
+
+
 async def test_a_port_that_is_taken_is_named(free_port: int) -> None:
     address = f"127.0.0.1:{free_port}"
     async with listening(address, bytes):
