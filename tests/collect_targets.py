@@ -14,6 +14,7 @@ from goleakprobe.config import ScrapeConfig, StaticConfig
 from goleakprobe_agents.settings import Duration, Size
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from goleakprobe_agents.stage import Output
@@ -104,13 +105,13 @@ def _is_leak_scrape(path: str) -> bool:
 
 
 @asynccontextmanager
-async def serving(answer: Handler) -> AsyncIterator[str]:
+async def serving(answer: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve every path of a free loopback port by one handler; gives ``host:port``."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
         yield f"127.0.0.1:{runner.addresses[0][1]}"

@@ -34,7 +34,7 @@ def client_options(settings: BrokerSettings) -> dict[str, Any]:
         raise BrokerUnavailableError((), "broker.bootstrap_servers is empty")
     options: dict[str, Any] = {"bootstrap_servers": list(settings.bootstrap_servers)}
     if settings.tls is not None:
-        options["ssl_context"] = tls_context(settings.tls)
+        options["ssl_context"] = _broker_context(settings.tls)
     if settings.sasl is not None:
         options["sasl_mechanism"] = settings.sasl.mechanism
         options["sasl_plain_username"] = settings.sasl.username
@@ -47,7 +47,7 @@ def faust_credentials(settings: BrokerSettings) -> Any:
     """The same security for Faust's consumer; None for a plain connection."""
     import faust
 
-    context = tls_context(settings.tls) if settings.tls is not None else None
+    context = _broker_context(settings.tls) if settings.tls is not None else None
     if settings.sasl is not None:
         return faust.SASLCredentials(
             mechanism=settings.sasl.mechanism,
@@ -97,12 +97,7 @@ def unanswered(settings: BrokerSettings, error: BaseException) -> BrokerUnavaila
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    """A client context; CredentialsError names the file, or the setting, that cannot be used."""
-    if settings.server_name:
-        # Both Kafka clients verify against the address they connect to, which the broker names.
-        raise CredentialsError(
-            "broker.tls.server_name", "no Kafka client here can verify another name; leave it out"
-        )
+    """A client context, without the name to verify; CredentialsError names an unusable file."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ssl.SSLError) as error:
@@ -118,6 +113,15 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _broker_context(settings: TlsSettings) -> ssl.SSLContext:
+    if settings.server_name:
+        # Both Kafka clients verify against the address they connect to, which the broker names.
+        raise CredentialsError(
+            "broker.tls.server_name", "no Kafka client here can verify another name; leave it out"
+        )
+    return tls_context(settings)
 
 
 def read_secret(path: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
+import subprocess
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -35,7 +37,7 @@ from goleakprobe_agents.errors import CredentialsError
 from goleakprobe_agents.settings import TlsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from collect_targets import Handler
@@ -243,6 +245,31 @@ async def test_certificates_that_cannot_be_read_are_named_at_once(tmp_path: Path
     with pytest.raises(CredentialsError, match=r"no-ca\.pem"):
         async with Scraper(settings):
             pass
+
+
+async def test_a_certificate_is_held_against_the_configured_name(
+    tmp_path: Path, require: Callable[[str], None]
+) -> None:
+    require("openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=shop.internal"
+    names = ["-addext", "subjectAltName=DNS:shop.internal", "-addext", "basicConstraints=CA:TRUE"]
+    subprocess.run(
+        [*command.split(), *names, "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    async with serving(answering(b"ok"), context) as address:
+        for name in ("shop.internal", None):
+            tls = TlsSettings(ca_file=str(certificate), server_name=name)
+            async with Scraper(job(scheme="https", tls_config=tls)) as scraper:
+                if name:
+                    assert (await scraper.get(f"https://{address}/")).body == b"ok"
+                else:
+                    with pytest.raises(UnreachableError, match="certificate"):
+                        await scraper.get(f"https://{address}/")
 
 
 async def test_a_status_is_told_without_its_body_being_judged() -> None:
