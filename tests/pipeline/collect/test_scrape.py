@@ -247,9 +247,9 @@ async def test_certificates_that_cannot_be_read_are_named_at_once(tmp_path: Path
             pass
 
 
-async def test_a_certificate_is_held_against_the_configured_name(
-    tmp_path: Path, require: Callable[[str], None]
-) -> None:
+@pytest.fixture
+def certified(tmp_path: Path, require: Callable[[str], None]) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for shop.internal, and the context of a server that shows it."""
     require("openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=shop.internal"
@@ -261,6 +261,13 @@ async def test_a_certificate_is_held_against_the_configured_name(
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    return certificate, context
+
+
+async def test_a_certificate_is_held_against_the_configured_name(
+    certified: tuple[Path, ssl.SSLContext],
+) -> None:
+    certificate, context = certified
     async with serving(answering(b"ok"), context) as address:
         for name in ("shop.internal", None):
             tls = TlsSettings(ca_file=str(certificate), server_name=name)
