@@ -31,6 +31,7 @@ LOAD_SECONDS = 8.0
 SCRAPES = 40
 
 _LOOK_SECONDS = 0.1
+_ROUND_SECONDS = 400.0
 _PATIENCE_SECONDS = 240.0
 _STILL_SECONDS = 1.5
 _SHOWN = 5
@@ -104,6 +105,11 @@ def _round(
     striking = Striking(scene, strikes)
     try:
         while not (publishing.done and striking.over):
+            if time.monotonic() - begun > _ROUND_SECONDS:
+                raise RoundFailedError(
+                    f"after {_ROUND_SECONDS:.0f} s {publishing.describe()} and "
+                    f"{striking.describe()}; {scene.describe()}"
+                )
             striking.look(publishing.share)
             scene.look_after()
             time.sleep(_LOOK_SECONDS)

@@ -28,6 +28,7 @@ class Publishing:
         self._pause = seconds * _BATCH / len(load)
         self._error: BaseException | None = None
         self.published = 0
+        self._refusal = ""
         self._thread = threading.Thread(target=self._run, name="publishing", daemon=True)
         self._thread.start()
 
@@ -43,6 +44,21 @@ class Publishing:
             raise self._error
         return not self._thread.is_alive()
 
+    def describe(self) -> str:
+        """How far it is, and why not further, for a failure's report."""
+        why = f" (last refusal: {self._refusal})" if self._refusal else ""
+        return f"{self.published} of {len(self._load)} events are published{why}"
+
+    def delivered(self, topic: str) -> None:
+        """Nothing to note: acknowledged batches are counted."""
+
+    def failed(self, topic: str, reason: str) -> None:
+        """It is sent again."""
+        self._refusal = f"{topic}: {reason}"
+
+    def in_flight(self, messages: int, size_bytes: int) -> None:
+        """Nothing to note."""
+
     def _run(self) -> None:
         try:
             asyncio.run(self._publish())
@@ -51,21 +67,10 @@ class Publishing:
 
     async def _publish(self) -> None:
         async with KafkaPublisher(
-            self._broker, max_messages=1000, max_bytes=64 * 1024 * 1024, observer=_Unmoved()
+            self._broker, max_messages=1000, max_bytes=64 * 1024 * 1024, observer=self
         ) as publisher:
             for begin in range(0, len(self._load), _BATCH):
                 batch = self._load[begin : begin + _BATCH]
                 await publisher.publish(batch)
                 self.published += len(batch)
                 await asyncio.sleep(self._pause)
-
-
-class _Unmoved:
-    def delivered(self, topic: str) -> None:
-        """Nothing to do."""
-
-    def failed(self, topic: str, reason: str) -> None:
-        """It is sent again."""
-
-    def in_flight(self, messages: int, size_bytes: int) -> None:
-        """Nothing to do."""

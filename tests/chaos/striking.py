@@ -40,6 +40,11 @@ class Striking:
         """Whether all have happened and have ended."""
         return not self._waiting and not self._lasting
 
+    def describe(self) -> str:
+        """What is still to happen or to end, for a failure's report."""
+        waiting = ", ".join(map(str, self._waiting)) or "no fault"
+        return f"{waiting} is still to come, {len(self._lasting)} last"
+
     def look(self, share: float) -> None:
         """Begin what is due at this share of the load, and end what has lasted long enough."""
         self._lasting = [ended for ended in self._lasting if not ended()]

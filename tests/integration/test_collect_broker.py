@@ -14,7 +14,7 @@ import pytest
 
 from collect_targets import GoTarget, go_target, grouped_text
 from consumed_messages import consume
-from goleakprobe.collect import CollectorStatus, run_collector
+from goleakprobe.collect import CollectorStatus, publish, run_collector
 from goleakprobe.collect.publish import KafkaPublisher
 from goleakprobe.config import CollectSettings, Config, ScrapeConfig, StaticConfig
 from goleakprobe.errors import ListenError
@@ -220,6 +220,33 @@ async def test_a_failed_delivery_is_told_and_sent_again(broker_settings: BrokerS
     assert seen.taken == 1
     assert len(seen.refused) == 1
     assert "two of three" in seen.refused[0]
+
+
+class Forgotten:
+    """The future of a message that the producer has lost sight of: it never tells."""
+
+    def add_callback(self, _: object) -> None:
+        """It is never called."""
+
+    add_errback = add_callback
+
+
+async def test_an_event_that_the_producer_forgot_is_sent_again_by_a_new_one(
+    broker_settings: BrokerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kafka-python forgets batches when others expire, after a broker hung for minutes."""
+    monkeypatch.setattr(publish, "_UNACKNOWLEDGED_SECONDS", 0.5)
+    monkeypatch.setattr(publish, "_PATIENCE_SECONDS", 2.0)
+    seen = Deliveries()
+    publisher = KafkaPublisher(broker_settings, max_messages=100, max_bytes=10**6, observer=seen)
+    async with publisher:
+        forgetful = publisher._producer
+        forgetful.send = lambda *_, **__: Forgotten()
+        await publisher.publish([runtime(1)])
+        assert publisher._producer is not forgetful
+    assert seen.taken == 1
+    assert publisher.undelivered == 0
+    assert "no acknowledgement" in seen.refused[0]
 
 
 async def test_without_a_broker_nothing_is_scraped_and_the_address_is_named() -> None:

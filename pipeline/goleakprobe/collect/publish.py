@@ -30,7 +30,12 @@ _LINGER_MS = 10
 _MAX_REQUEST_BYTES = 9 * 1024 * 1024
 _CONNECT_MS = 10_000
 _MAX_BLOCK_MS = 10_000
-_DELIVERY_MS = 60_000
+# The producer itself retries for so long: it numbers batches, so the broker drops what comes
+# twice. One that gave up would come again under a new number, and may have arrived after all.
+_DELIVERY_MS = 900_000
+# kafka-python 3.0 forgets batches when others of them expire: nobody hears of those again.
+_PATIENCE_SECONDS = _DELIVERY_MS / 1000 + 60.0
+_UNACKNOWLEDGED_SECONDS = 60.0
 _CLOSE_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _MAX_RETRY_SECONDS = 30.0
@@ -43,7 +48,10 @@ class DeliveryObserver(Protocol):
         """The broker has acknowledged an event."""
 
     def failed(self, topic: str, reason: str) -> None:
-        """The broker has not taken an event; it is sent again unless the event is to blame."""
+        """The broker has not taken an event, or not yet after a minute, and each minute after.
+
+        It is sent again unless the event is to blame.
+        """
 
     def in_flight(self, messages: int, size_bytes: int) -> None:
         """How much is on its way now."""
@@ -104,7 +112,7 @@ class KafkaPublisher:
         assert self._loop is not None
         self._closed = True
         try:
-            await self._loop.run_in_executor(self._thread, self._producer.close, _CLOSE_SECONDS)
+            await self._loop.run_in_executor(self._thread, _close, self._producer, _CLOSE_SECONDS)
         finally:
             self._thread.shutdown(wait=False)
 
@@ -131,7 +139,7 @@ class KafkaPublisher:
             results = await self._hand_over(pending)
             if accepted is not None:
                 accepted()
-            errors = await asyncio.gather(*results)
+            errors = await self._outcomes(pending, results)
             retry = []
             for message, error in zip(pending, errors, strict=True):
                 if error is not None and error.retriable:
@@ -159,6 +167,28 @@ class KafkaPublisher:
         self._thread.submit(self._send_all, list(zip(messages, results, strict=True)))
         return results
 
+    async def _outcomes(
+        self, messages: Sequence[_Message], results: Sequence[asyncio.Future[PublishError | None]]
+    ) -> list[PublishError | None]:
+        """The error of each message, None for success, once all are known."""
+        from kafka.errors import KafkaTimeoutError
+
+        waited = 0.0
+        while True:
+            _, unknown = await asyncio.wait(results, timeout=_UNACKNOWLEDGED_SECONDS)
+            if not unknown:
+                return [result.result() for result in results]
+            waited += _UNACKNOWLEDGED_SECONDS
+            for message, result in zip(messages, results, strict=True):
+                if result.done():
+                    continue
+                reason = f"no acknowledgement for {waited:.0f} s"
+                if waited < _PATIENCE_SECONDS:
+                    self._observer.failed(message.output.topic.name, reason)
+                else:
+                    self._broken = True
+                    self._settle(message, result, KafkaTimeoutError(reason))
+
     def _send_all(
         self, pairs: Sequence[tuple[_Message, asyncio.Future[PublishError | None]]]
     ) -> None:
@@ -181,7 +211,7 @@ class KafkaPublisher:
     def _renew_if_broken(self) -> None:
         """An idempotent producer whose sequence the broker lost refuses everything for ever."""
         if self._broken and not self._closed:
-            self._producer.close(0)
+            _close(self._producer, 0)
             self._producer = _producer(self._settings)
             self._broken = False
 
@@ -203,6 +233,8 @@ class KafkaPublisher:
         result: asyncio.Future[PublishError | None],
         error: BaseException | None,
     ) -> None:
+        if result.done():
+            return
         topic = message.output.topic.name
         self._in_flight.release(1, len(message.value))
         self._tell_in_flight()
@@ -211,8 +243,7 @@ class KafkaPublisher:
             self._observer.delivered(topic)
         else:
             self._observer.failed(topic, str(outcome))
-        if not result.done():
-            result.set_result(outcome)
+        result.set_result(outcome)
 
     def _tell_in_flight(self) -> None:
         self._observer.in_flight(self._in_flight.messages, self._in_flight.bytes)
@@ -259,6 +290,18 @@ def _producer(settings: BrokerSettings) -> Any:
     except (KafkaError, OSError) as error:
         reason = clean_text(f"{type(error).__name__}: {error}", 300)
         raise BrokerUnavailableError(settings.bootstrap_servers, reason) from error
+
+
+def _close(producer: Any, seconds: float) -> None:
+    """Flush for so long, then end it for certain."""
+    from kafka.errors import KafkaError
+
+    try:
+        producer.close(seconds)
+    except KafkaError:
+        # What could not be flushed makes close give up half-way: its thread would go on sending.
+        producer.flush = lambda *_, **__: None
+        producer.close(0)
 
 
 def _publish_error(topic: str, error: BaseException) -> PublishError:
