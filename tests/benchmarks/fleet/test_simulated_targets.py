@@ -12,6 +12,7 @@ from simulated_fleet.counted_profile import CountedProfile
 from simulated_fleet.crowd import Crowd
 from simulated_fleet.plan import plan_fleet
 from simulated_fleet.recording import Recording
+from simulated_fleet.sizing import Line
 from simulated_fleet.target import ServiceAnswers, SimulatedTarget
 
 LEAK = "example.com/shop/checkout.(*till).total.func1"
@@ -123,3 +124,14 @@ def test_a_plan_is_the_same_for_the_same_seed_and_leaks_of_every_kind_come_first
     assert plans[0].targets == 1000
     assert len({service.shape for service in plans[0].leaky}) == 6
     assert len({service.code for service in plans[0].services}) == 100
+
+
+def test_a_cost_is_split_into_what_is_fixed_and_what_each_unit_adds() -> None:
+    line = Line.through((100.0, 30.0), (10.0, 12.0))
+    assert line == Line(fixed=10.0, each=0.2)
+    assert line.at(1000) == 210.0
+
+
+def test_noise_never_makes_a_larger_fleet_cheaper() -> None:
+    line = Line.through((10.0, 1.2), (100.0, 1.0))
+    assert line.at(10_000) == line.at(1) == 1.0
