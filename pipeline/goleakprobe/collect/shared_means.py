@@ -62,11 +62,16 @@ class SharedMeans:
         self.traces = asyncio.Semaphore(settings.max_concurrent_traces)
         """To be entered for a trace; who finds it taken tries again at the next visit."""
         self._slots = asyncio.Semaphore(settings.max_concurrent_scrapes)
+        self._slots_of_silent = asyncio.Semaphore(settings.max_concurrent_scrapes)
         self._heavy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def slot(self) -> Slot:
-        """A slot to enter before scraping and to leave once the events left for the broker."""
-        return Slot(self._slots)
+    def slot(self, *, silent: bool = False) -> Slot:
+        """A slot to enter before scraping and to leave once the events left for the broker.
+
+        Targets that were silent the last time have slots of their own: hundreds of them, each
+        waiting for its whole timeout, would leave none for those that answer.
+        """
+        return Slot(self._slots_of_silent if silent else self._slots)
 
     async def publish(self, outputs: Sequence[Output], accepted: Callable[[], None]) -> None:
         """Publish; the stacks of what could not be published count as not published."""

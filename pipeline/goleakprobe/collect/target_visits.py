@@ -27,7 +27,12 @@ from goleakprobe.collect.metrics_page import ProcessFigures, read_metrics_page
 from goleakprobe.collect.target_traces import TargetTraces
 from goleakprobe.collect.targets import spread
 from goleakprobe.collect.untrusted import clean_text
-from goleakprobe.errors import HttpStatusError, NotAProfileError, ScrapeError
+from goleakprobe.errors import (
+    HttpStatusError,
+    NotAProfileError,
+    ScrapeError,
+    ScrapeTimeoutError,
+)
 from goleakprobe_schemas import SnapshotCollected, SnapshotSource
 
 if TYPE_CHECKING:
@@ -97,7 +102,8 @@ class TargetVisits:
 
         Raises ScrapeError, CredentialsError or PublishError. The next visit may follow any of them.
         """
-        async with self._shared.slot() as slot:
+        silent = self._status.outcome == ScrapeTimeoutError.outcome
+        async with self._shared.slot(silent=silent) as slot:
             scraped = await self._routine()
             figures = await self._figures()
             self._meet(scraped, figures)

@@ -141,6 +141,7 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How one collector process shares its means among all targets."""
 
     max_concurrent_scrapes: int = 32
+    """Of targets that answer; as many again of those whose last scrape ran out of time."""
     max_concurrent_traces: int = 1
     """Execution traces under way at a time; others wait for their next visit."""
     max_in_flight_messages: int = 1000

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from collect_targets import (
     GoTarget,
@@ -16,6 +17,7 @@ from collect_targets import (
     go_target,
     grouped_text,
     job,
+    serving,
     target_of,
 )
 from goleakprobe.collect.metrics import CollectorMetrics
@@ -86,6 +88,40 @@ async def test_a_visit_publishes_snapshot_stacks_and_runtime_figures() -> None:
     assert snapshot.cost.decode_seconds > 0
     assert runtime.goroutines == 42
     assert at.status.goroutines == 5
+
+
+async def test_targets_that_were_silent_take_no_slot_from_those_that_answer() -> None:
+    settings = job(scrape_timeout=60.0)
+    asked = asyncio.Event()
+
+    async def say_nothing(_: web.Request) -> web.StreamResponse:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async with (
+        scene(scrape_timeout=60.0) as at,
+        serving(say_nothing) as address,
+        Scraper(settings) as scraper,
+    ):
+        status = TargetStatus()
+        status.outcome = "timeout"
+        silent = TargetVisits(
+            target_of(address, settings),
+            settings,
+            scraper=scraper,
+            shared=at.shared,
+            status=status,
+        )
+        # Twice the slots that the scene has.
+        waiting = [asyncio.create_task(silent.visit()) for _ in range(4)]
+        await asked.wait()
+        await at.visits.visit()
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+    assert at.sources == [SnapshotSource.DEBUG1]
 
 
 async def test_stacks_are_published_once() -> None:
