@@ -120,7 +120,9 @@ class SeriesBank:
         # Ages are known only where dumps with ids are taken, which is rare: growth is judged by
         # counts, and ids are evidence of their own.
         self._floors = EvidenceEngine(
-            EvidenceParameters.for_totals() if totals else EvidenceParameters(with_aged=False)
+            EvidenceParameters.for_totals()
+            if totals
+            else EvidenceParameters(with_aged=False, unbroken=True)
         )
         self._rows = 0
 

@@ -38,6 +38,8 @@ class EvidenceParameters:
     stack: bool = True
     with_aged: bool = True
     with_rate: bool = False
+    unbroken: bool = False
+    """See `RisingFloorParameters`."""
 
     @classmethod
     def for_totals(cls) -> EvidenceParameters:
@@ -64,7 +66,7 @@ class EvidenceEngine:
 
     def __init__(self, parameters: EvidenceParameters | None = None) -> None:
         self.parameters = parameters = parameters or EvidenceParameters()
-        counts = RisingFloorParameters(with_rate=parameters.with_rate)
+        counts = RisingFloorParameters(with_rate=parameters.with_rate, unbroken=parameters.unbroken)
         self._counts = RisingFloor(counts if parameters.stack else TOTAL_FLOORS)
         self._aged = RisingFloor(AGED_FLOORS)
 

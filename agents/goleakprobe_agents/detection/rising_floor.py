@@ -23,7 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from goleakprobe_agents.detection.fast_rise import FAST_CHURN, FAST_GROWTH, fast_rise
+from goleakprobe_agents.detection.fast_rise import (
+    FAST_CHURN,
+    FAST_GROWTH,
+    fast_rise,
+    unbroken_rise,
+)
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, leak_score
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
 from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
@@ -86,6 +91,9 @@ class RisingFloorParameters:
     """The `LEAK_SCORES` to judge by."""
     fast: bool = True
     """Whether the shortest scale is there for the fast path only."""
+    unbroken: bool = False
+    """Whether the fast path takes an unbroken rise for one, whatever came before it: for live
+    processes, some of which tell no start. A series cut out of somewhere may begin in a rise."""
 
     def __post_init__(self) -> None:
         if not self.scales_seconds or not all(1 <= s <= 86_400 for s in self.scales_seconds):
@@ -402,6 +410,8 @@ class RisingFloor:
         )
         if self._is_fast(scale):
             score = fast_rise(trend, around, self._calm(rows, trend))
+            if self.parameters.unbroken:
+                score = np.fmax(score, unbroken_rise(trend, around))
         else:
             score = self._likely(rows, trend, around)
         hours = 3600.0 / seconds

@@ -10,9 +10,11 @@ from goleakprobe_agents.detection import EvidenceEngine, EvidenceParameters
 SECOND = 10**9
 
 
-def first_alarm(counts, *, step=15, ages=None, rates=None, totals=False, starts=None, calm=0):
+def first_alarm(
+    counts, *, step=15, ages=None, rates=None, totals=False, starts=None, calm=0, parameters=None
+):
     """Seconds of the first alarm, counted from the end of the calm, or None."""
-    bank = EvidenceEngine(EvidenceParameters.for_totals() if totals else None)
+    bank = EvidenceEngine(EvidenceParameters.for_totals() if totals else parameters)
     bank.resize(1)
     for i, count in enumerate(counts):
         verdict = bank.update(
@@ -116,3 +118,24 @@ def test_a_verdict_explains_itself():
     assert abs(reasons["onset_ns"] / SECOND - 1800) < 2400
     assert reasons["by_age"] == 1
     assert reasons["growth"] > 20
+
+
+def _live(counts, *, unbroken=True):
+    return first_alarm(
+        counts, step=5, parameters=EvidenceParameters(with_aged=False, unbroken=unbroken)
+    )
+
+
+def test_a_rise_without_a_break_is_a_leak_even_if_nothing_is_known_of_before() -> None:
+    rise = [2 + i * 2 for i in range(200)]
+    assert _live(rise) is not None
+    assert _live(rise) <= 300
+    assert _live(rise, unbroken=False) is None, "a series may begin in a warm-up"
+
+
+def test_a_warm_up_is_no_rise_without_a_break() -> None:
+    assert _live([2 + int(200 * (1 - np.exp(-i / 20))) for i in range(240)]) is None
+
+
+def test_a_rise_that_some_leave_is_no_rise_without_a_break() -> None:
+    assert _live([2 + i // 2 - (i % 7 == 0) * 3 for i in range(240)]) is None
