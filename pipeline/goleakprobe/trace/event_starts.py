@@ -38,8 +38,7 @@ def find_event_starts(jumps: bytes) -> NDArray[np.int64]:
     starts = np.flatnonzero(marks[:count])
     wrong = np.flatnonzero(following.take(starts[:-1]) != starts[1:])
     if len(wrong):
-        _repair(jumps, marks, starts, wrong)
-        starts = np.flatnonzero(marks[:count])
+        starts = _repaired(jumps, marks, starts, wrong)
     if int(following[starts[-1]]) != count:
         raise MalformedTraceError("an event runs past its batch")
     return starts
@@ -82,30 +81,35 @@ def _mark_by_lanes(following: NDArray[np.int64], count: int) -> NDArray[np.bool_
         path = path[:steps]
 
 
-def _repair(
+def _repaired(
     jumps: bytes,
     marks: NDArray[np.bool_],
     starts: NDArray[np.int64],
     wrong: NDArray[np.int64],
-) -> None:
-    """Make the marks the true chain, given the starts whose next mark is not their successor."""
+) -> NDArray[np.int64]:
+    """The true chain, given the starts whose next mark is not their successor.
+
+    A plain walk from each of them; where it comes upon a mark it is in step again, and the chain
+    goes on as marked until the next wrong link. Marks that it passed by were none of the chain's.
+    """
     count = len(jumps)
-    marked = bytearray(marks.tobytes())
-    marked[0] = 1
-    done = 0
-    for begin in starts.take(wrong).tolist():
-        if begin < done or not marked[begin]:
+    marked = marks.tobytes()
+    parts: list[NDArray[np.int64]] = []
+    resumed = 0
+    for link in wrong.tolist():
+        if link < resumed:
             continue
-        at = begin
-        while at < count:
-            after = at + jumps[at]
-            for stray in range(at + 1, min(after, count)):
-                marked[stray] = 0
-            at = after
-            # In step again: the chain goes on as marked until the next wrong link.
-            if at < count and marked[at] and at > begin:
-                break
-            if at < count:
-                marked[at] = 1
-        done = at
-    marks[:] = np.frombuffer(marked, np.bool_)
+        parts.append(starts[resumed : link + 1])
+        at = int(starts[link])
+        at += jumps[at]
+        between = []
+        while at < count and not marked[at]:
+            between.append(at)
+            at += jumps[at]
+        if between:
+            parts.append(np.array(between, np.int64))
+        resumed = link + 1
+        while resumed < len(starts) and starts[resumed] < at:
+            resumed += 1
+    parts.append(starts[resumed:])
+    return np.concatenate(parts)

@@ -63,8 +63,12 @@ class NumberTable:
         return values
 
     def _mark_long(self, fours: NDArray[np.uint8]) -> None:
-        which = np.flatnonzero(fours.take(self.starts[:-1]))
-        begins = self.starts.take(which)
+        begins = np.flatnonzero(fours)
+        # Few, so they are looked up among the starts and not the other way round.
+        begins = begins[(begins == 0) | (self.octets.take(begins - 1) < 0x80)]
+        which = np.searchsorted(self.starts, begins)
+        ended = which < self.count
+        which, begins = which[ended], begins[ended]
         lengths = self.starts.take(which + 1) - begins
         if len(lengths):
             longest = int(lengths.max())
