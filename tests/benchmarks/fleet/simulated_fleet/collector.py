@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from goleakprobe_agents.lifeline import dying_with_parent
+from simulated_fleet.processes import child_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def collector_process(config: Path, address: str, log: Path) -> Iterator[Collect
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env=child_environment(),
             preexec_fn=dying_with_parent(signal.SIGTERM),
             start_new_session=True,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,12 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PartCost", "ProcessCosts"]
+__all__ = ["PartCost", "ProcessCosts", "child_environment"]
+
+
+def child_environment() -> dict[str, str]:
+    """This process' environment, and whatever paths it found our packages by."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 class PartCost(msgspec.Struct, kw_only=True):

@@ -26,7 +26,7 @@ from simulated_fleet.judgement import Judge
 from simulated_fleet.observation import Observation
 from simulated_fleet.outcome import Outcome, lake_bytes
 from simulated_fleet.plan import plan_fleet
-from simulated_fleet.processes import ProcessCosts
+from simulated_fleet.processes import ProcessCosts, child_environment
 from simulated_fleet.recording import record_shop
 
 if TYPE_CHECKING:
@@ -208,7 +208,11 @@ def _target_server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "simulated_fleet.server", str(folder)]
     with (folder / "targets.log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=child_environment(),
         )
     try:
         assert process.stdout is not None
