@@ -80,9 +80,14 @@ class RowStore:
     def dump(self) -> bytes:
         """Format, row count and arrays, byte for byte, with a checksum."""
         header = json.dumps({"layout": self.layout, "rows": self.rows}).encode()
-        body = b"".join(self._arrays[field.name].tobytes() for field in self.fields)
-        prefix = _PREFIX.pack(_MAGIC, len(header), len(body) & 0xFFFFFFFF, zlib.crc32(body))
-        return prefix + header + body
+        # One copy in all: a bank of 50,000 rows has 50 MB, and intake waits for this.
+        parts = [_as_bytes(self._arrays[field.name]) for field in self.fields]
+        checksum = 0
+        for part in parts:
+            checksum = zlib.crc32(part, checksum)
+        size = sum(part.nbytes for part in parts)
+        prefix = _PREFIX.pack(_MAGIC, len(header), size & 0xFFFFFFFF, checksum)
+        return b"".join([prefix, header, *parts])
 
     def load(self, state: bytes) -> None:
         """Replace all rows; ValueError, and no change, unless the bytes are whole and ours."""
@@ -105,6 +110,11 @@ class RowStore:
 
 def _blank(field: Field, rows: int) -> NDArray[Any]:
     return np.full((rows, *field.shape), field.blank, dtype=field.dtype)
+
+
+def _as_bytes(array: NDArray[Any]) -> memoryview[int]:
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(np.uint8).data
 
 
 def _split(state: bytes) -> tuple[dict[str, Any], memoryview]:
