@@ -177,8 +177,9 @@ def _lasting(history: SignatureHistory) -> list[Evidence]:
         Evidence(
             grade=Grade.ANOMALOUS,
             detector="lasting",
-            summary=f"the same {_goroutines(lasting)} blocked here in the last two of "
-            f"{history.with_ids} dumps{since}; that cannot tell a long wait from an endless one",
+            summary=f"{'the same ' * (lasting > 1)}{_goroutines(lasting)} blocked here in the last "
+            f"two of {history.with_ids} dumps{since}; that cannot tell a long wait from an endless "
+            "one",
             numbers={"lasting": float(lasting)},
         )
     ]

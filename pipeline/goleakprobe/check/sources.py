@@ -23,6 +23,7 @@ __all__ = ["Endpoint", "ProfileFile", "parse_source", "read_file"]
 
 _ADDRESS = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 _PROFILES = ("goroutine", "goroutineleak")
+_OTHER_PROFILES = ("allocs", "block", "heap", "mutex", "profile", "threadcreate", "trace")
 _DEFAULT_PATH = "/debug/pprof"
 
 
@@ -94,5 +95,8 @@ def _endpoint(name: str, url: str) -> Endpoint:
     if last in _PROFILES:
         base = urlunsplit((parts.scheme, parts.netloc, folder, "", ""))
         return Endpoint(name=name, base_url=base, profile_url=url)
+    if last in _OTHER_PROFILES:
+        hint = "`goleakprobe trace` reads traces" if last == "trace" else "ask for /goroutine"
+        raise SourceError(name, f"{last} is no goroutine profile; {hint}")
     base = urlunsplit((parts.scheme, parts.netloc, path or _DEFAULT_PATH, "", ""))
     return Endpoint(name=name, base_url=base)

@@ -65,7 +65,8 @@ def _headline(result: CheckResult) -> Text:
         for grade in Grade
         if any(finding.grade is grade for finding in graded)
     ]
-    return Text(f"{len(graded)} suspicious places: {', '.join(counted)}", style="bold")
+    places = "place" if len(graded) == 1 else "places"
+    return Text(f"{len(graded)} suspicious {places}: {', '.join(counted)}", style="bold")
 
 
 def _sources(result: CheckResult) -> Text:

@@ -71,6 +71,17 @@ def test_a_dump_comes_by_standard_input_compressed_or_not() -> None:
         assert json.loads(out)["sources"][0]["goroutines"] == 75
 
 
+def test_dumps_in_one_file_are_compared_as_several(tmp_path: Path) -> None:
+    log = tmp_path / "journal.txt"
+    dump = "goroutine 5 [chan send]:\nmain.give()\n\t/srv/a.go:1 +0x1\n"
+    dump += "\ngoroutine 6 [select]:\nmain.loop()\n\t/srv/a.go:9 +0x1\n"
+    log.write_text("".join(f"Nov 24 10:00:01 shop[7]: {line}\n" for line in (dump * 2).split("\n")))
+    _, out, _ = run(log, "-f", "json")
+    document = json.loads(out)
+    assert [source["goroutines"] for source in document["sources"]] == [2, 2]
+    assert [found["lasting"] for found in document["findings"]] == [1, 1]
+
+
 def test_all_lists_every_group() -> None:
     _, few, _ = run(ZOO / "goroutine-0.pb.gz", "-f", "json")
     _, every, _ = run(ZOO / "goroutine-0.pb.gz", "-f", "json", "--all")
@@ -116,6 +127,8 @@ def test_a_source_that_fails_exits_with_3_and_the_others_count(tmp_path: Path) -
     [
         (["nowhere.txt"], "no such file, and not an address"),
         (["http://"], "names no host"),
+        (["http://127.0.0.1:1/debug/pprof/heap"], "heap is no goroutine profile"),
+        (["http://127.0.0.1:1/debug/pprof/trace"], "`goleakprobe trace` reads traces"),
         ([ZOO / "goroutine-2.txt", "--watch", "soon"], "--watch: 'soon' is not a duration"),
         ([ZOO / "goroutine-2.txt", "--watch", "0s"], "longer than nothing"),
         ([ZOO / "goroutine-2.txt", "--for", "1m"], "--for needs --watch"),
