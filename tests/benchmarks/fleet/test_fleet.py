@@ -1,4 +1,4 @@
-"""A small fleet for a minute: every visit made, everything landed once, nothing said in vain.
+"""A small fleet for three minutes: every visit made, everything landed once, nothing said in vain.
 
 The figures of the README come from ``make fleet``, which runs for as long as one likes.
 """
@@ -31,7 +31,7 @@ async def test_a_small_fleet_is_scraped_landed_and_judged(
         instances=6,
         leaky=4,
         interval_seconds=5,
-        minutes=1.5,
+        minutes=3,
         seed=7,
         broker="embedded",
         heap_mb=0,
