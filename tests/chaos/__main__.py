@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_INTERRUPTED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if every event became its rows once and findings are those of an undisturbed run."""
@@ -60,6 +62,9 @@ def _run(given: argparse.Namespace, seed: str) -> int:
             live(own, given.broker, f"{seed}/{life}", rounds, tally, calm=given.calm, tell=tell)
             shutil.rmtree(own, ignore_errors=True)
             life += 1
+    except KeyboardInterrupt:
+        print(tally)
+        return _INTERRUPTED
     except (RoundFailedError, SceneError, StreamError) as failure:
         print(f"failed with seed {seed} in life {life}: {failure}", file=sys.stderr)
         print(f"kept: {folder}", file=sys.stderr)

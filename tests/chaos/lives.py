@@ -31,6 +31,7 @@ LOAD_SECONDS = 8.0
 SCRAPES = 40
 
 _LOOK_SECONDS = 0.1
+_READY_SECONDS = 300.0
 _ROUND_SECONDS = 400.0
 _PATIENCE_SECONDS = 240.0
 _STILL_SECONDS = 1.5
@@ -76,7 +77,7 @@ def live(
     with Scene(folder, broker) as scene:
         tell(f"{broker}, full disks are {scene.disk.means}")
         try:
-            scene.host.wait_ready()
+            scene.host.wait_ready(_READY_SECONDS)
             census = LakeCensus(scene.lake)
             for number in range(rounds):
                 strikes = () if calm else planned(f"{seed}/{number}", broker)
