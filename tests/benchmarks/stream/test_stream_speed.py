@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from goleakprobe_agents.connection import client_options
 from goleakprobe_agents.settings import (
     BrokerSettings,
     Duration,
@@ -21,6 +22,7 @@ from goleakprobe_agents.settings import (
     StateSettings,
     StreamSettings,
 )
+from goleakprobe_schemas import SNAPSHOTS
 from stream_load import publish_fleet
 from stream_speed import Speed, contender, worked_off
 
@@ -33,8 +35,9 @@ MESSAGES = int(os.environ.get("MESSAGES", "16000"))
 TARGETS = int(os.environ.get("KEYS", "30000")) // 30
 QUIX = "quixstreams==3.28.1"
 SMALL_GROUPS = 3  # about 1 KB of JSON
-# Wide: what is asserted must hold on any machine, whoever else uses it.
-LEAST_SHARE = 0.25
+# Wide: what is asserted must hold on any machine, whoever else uses it. Of a few keys nothing is
+# asserted: what is vectorised over targets has nothing to be vectorised over.
+LEAST_SHARE = 0.25 if TARGETS >= 300 else 0.0
 
 
 @pytest.fixture(scope="module", params=["realistic", "small"])
@@ -63,10 +66,22 @@ def load(
             bootstrap_servers=running.bootstrap_servers, partitions=4, session_timeout=Duration(6)
         )
         apply_topics(settings)
+        _create(settings, f"{SNAPSHOTS.name}.bench")
         groups = 30 if request.param == "realistic" else SMALL_GROUPS
         size = publish_fleet(settings, MESSAGES, TARGETS, groups=groups)
         print(f"\n{request.param}: {MESSAGES:,} snapshots of {TARGETS:,} targets, {size:,} bytes")
         yield settings, request.param
+
+
+def _create(broker: BrokerSettings, topic: str) -> None:
+    """A topic for the producer alone: Apache Kafka makes none by itself."""
+    from kafka import KafkaAdminClient
+
+    admin = KafkaAdminClient(**client_options(broker))
+    try:
+        admin.create_topics({topic: {"num_partitions": 4, "replication_factor": 1}})
+    finally:
+        admin.close()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ async def main():
     await consumer.start()
     seen, first, cpu, wall = 0, 0, 0.0, 0.0
     while seen < wanted:
-        fetched = await consumer.getmany(timeout_ms=1000)
+        fetched = await consumer.getmany(timeout_ms=1000, max_records=500)
         seen += sum(len(records) for records in fetched.values())
         if seen and not first:
             first, cpu, wall = seen, time.process_time(), time.perf_counter()
