@@ -93,7 +93,7 @@ def evaluate(
     ] = None,
     count: Annotated[int, typer.Option("--series", "-n", min=40, help="About how many.")] = 4000,
     split: Annotated[
-        FamilySplit, typer.Option(help="Families to judge by; report ones were not tuned on.")
+        FamilySplit, typer.Option(help="Families to judge by; report ones are not fitted to.")
     ] = FamilySplit.REPORT,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same series.")] = 0,
     hours: Annotated[float, typer.Option(min=0.5, max=72, help="Length of a series.")] = 4.0,

@@ -1,7 +1,8 @@
 """Which series to make: families, how many of each, and the seeds they are drawn from.
 
 Families are held apart: those of the ``tune`` split may be looked at while rules and parameters
-are chosen, those of ``report`` only when figures are taken.
+are chosen, those of ``report`` only when figures are taken. That was not kept to throughout: see
+"How far to trust it" in ``tests/benchmarks/detection/README.md``.
 """
 
 from __future__ import annotations
