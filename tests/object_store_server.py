@@ -48,7 +48,7 @@ class S3Server:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = {name: free_port() for name in (*_PORTS, *(f"{p}.grpc" for p in _PORTS))}
+        self._ports = _free_ports()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -97,8 +97,20 @@ class S3Server:
                 ObjectStore(url).put(".ready", b"")
                 return
             except ObjectStoreError:
-                assert time.monotonic() < deadline, (self._folder / "weed.log").read_text()[-2000:]
+                log = (self._folder / "weed.log").read_text()[-2000:]
+                assert self._process is not None
+                assert self._process.poll() is None, f"it ended by itself: {log}"
+                assert time.monotonic() < deadline, log
                 time.sleep(0.3)
+
+
+def _free_ports() -> dict[str, int]:
+    """A port for each of the server's listeners, no two the same."""
+    names = (*_PORTS, *(f"{name}.grpc" for name in _PORTS))
+    free: set[int] = set()
+    while len(free) < len(names):
+        free.add(free_port())
+    return dict(zip(names, free, strict=True))
 
 
 @contextmanager

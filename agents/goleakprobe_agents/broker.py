@@ -34,12 +34,20 @@ _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 _LOG_TAIL_CHARS = 400
+# Below the ports that Linux gives to outgoing connections (ip_local_port_range begins at 32768):
+# one of those may be taken by any client while a server is still starting.
+_PORTS = range(15_000, 32_000)
+_PORT_TRIES = 100
 # Another process may take a port between finding it free and the broker's bind.
 _ATTEMPTS = 5
 
 
 def free_port(host: str = _HOST) -> int:
-    """A TCP port that was free a moment ago."""
+    """A TCP port that was free a moment ago, and that no outgoing connection will be given."""
+    for _ in range(_PORT_TRIES):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind((host, _PORTS[secrets.randbelow(len(_PORTS))]))
+            return int(probe.getsockname()[1])
     with closing(socket.socket()) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
