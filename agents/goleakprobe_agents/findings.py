@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from goleakprobe_agents.evidence import TRACE_DETECTORS, strongest
+from goleakprobe_agents.patterns import pattern_of
 from goleakprobe_schemas import Evidence, FindingState, Grade, LeakFound
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ class FindingTracker(msgspec.Struct):
         guilty = {name: held for name, held in self.instances.items() if held.evidence}
         ranked = sorted(guilty, key=lambda name: (-guilty[name].count, name))
         seen = [held.first_seen_ns for held in self.instances.values() if held.first_seen_ns]
+        pattern = pattern_of(self.wait, self.blocking_site, self.creation_site)
         return LeakFound(
             id=event_id,
             namespace=namespace,
@@ -248,6 +250,7 @@ class FindingTracker(msgspec.Struct):
             wait=self.wait,
             blocking_site=self.blocking_site,
             creation_site=self.creation_site,
+            pattern="" if pattern is None else pattern.name,
             instances=tuple(name for name in ranked if name)[:_MAX_INSTANCES_NAMED],
             instances_affected=len(guilty),
             instances_total=instances_total,

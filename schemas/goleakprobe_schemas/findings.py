@@ -77,6 +77,7 @@ class LeakFound(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     blocking_site: Text = ""
     creation_site: Text = ""
     pattern: Text = ""
+    """Name of the leak pattern that its place matches; empty for none."""
     instances: tuple[Text, ...] = ()
     """Affected instances, most affected first, at most twenty."""
     instances_affected: Count = 0

@@ -19,6 +19,7 @@ import msgspec
 
 from goleakprobe_agents.alerting.errors import ReceiverConfigError
 from goleakprobe_agents.alerting.plain_text import distinct_line, one_line
+from goleakprobe_agents.patterns import pattern_named
 from goleakprobe_agents.settings import AlertingSettings
 from goleakprobe_schemas import FindingState, Grade, LeakFound, Service, finding_key
 
@@ -174,6 +175,7 @@ def _summary(finding: LeakFound) -> str:
 
 
 def _description(finding: LeakFound) -> str:
+    pattern = pattern_named(finding.pattern)
     evidence = (
         f"{item.grade.value}: {item.summary}" for item in finding.evidence[:_EVIDENCE_LINES_MAX]
     )
@@ -182,6 +184,8 @@ def _description(finding: LeakFound) -> str:
         f"Blocked at: {finding.blocking_site}" if finding.blocking_site else "",
         f"Created at: {finding.creation_site}" if finding.creation_site else "",
         *evidence,
+        f"Likely cause: {pattern.cause}" if pattern else "",
+        f"Usual fix: {pattern.fix}" if pattern else "",
         f"Clears when: {finding.clears_when}" if finding.clears_when else "",
     ]
     text = "\n".join(one_line(line, _EVIDENCE_CHARS_MAX) for line in lines if line)

@@ -12,6 +12,8 @@ from goleakprobe.check.history import SignatureHistory, histories
 from goleakprobe.check.ignore import IgnoreRule, ignore_reason
 from goleakprobe.check.result import CheckResult, Finding, Ignored, SourceReport
 from goleakprobe.check.samples import Sample, in_time
+from goleakprobe.profiles import Group
+from goleakprobe_agents.patterns import pattern_of
 
 __all__ = ["check_samples", "source_report"]
 
@@ -87,12 +89,19 @@ def _finding(process: str, history: SignatureHistory, policy: Policy) -> Finding
         oldest_seconds=history.oldest_seconds,
         blocking_site=group.blocking_site,
         creation_site=group.creation_site,
+        pattern=_pattern(group) if strongest else "",
         note="" if strongest else _note(history),
         evidence=evidence,
         labels=dict(history.labels),
         goroutine_ids=(history.lasting_ids or history.ids)[:_SHOWN_IDS],
         stack=group.frames,
     )
+
+
+def _pattern(group: Group) -> str:
+    outermost = group.frames[-1].function if group.frames else ""
+    pattern = pattern_of(group.wait, group.blocking_site, group.creation_site, outermost)
+    return "" if pattern is None else pattern.name
 
 
 def _note(history: SignatureHistory) -> str:
@@ -104,7 +113,9 @@ def _note(history: SignatureHistory) -> str:
 def _noted(finding: Finding, ignored_for: str) -> Finding:
     if not ignored_for:
         return finding
-    return msgspec.structs.replace(finding, grade=None, evidence=(), note=f"ignored: {ignored_for}")
+    return msgspec.structs.replace(
+        finding, grade=None, evidence=(), pattern="", note=f"ignored: {ignored_for}"
+    )
 
 
 def _ignored(finding: Finding, reason: str) -> Ignored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from goleakprobe_agents.patterns import LeakPattern, pattern_named
 from goleakprobe_schemas import Evidence, Frame, Grade
 
 __all__ = ["CheckResult", "Finding", "Ignored", "SourceReport"]
@@ -57,6 +58,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """At most twenty."""
     stack: tuple[Frame, ...] = ()
     """One example, leaf first."""
+
+    @property
+    def known_pattern(self) -> LeakPattern | None:
+        """Likely cause and usual fix; None where the place tells neither."""
+        return pattern_named(self.pattern)
 
 
 class Ignored(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,10 +117,11 @@ def _where(finding: Finding, *, with_process: bool) -> Text:
     details = [f"in {finding.process}"] if with_process else []
     if finding.creation_site and finding.creation_site != finding.blocking_site:
         details.append(f"started by {finding.creation_site}")
-    if finding.pattern:
-        details.append(f"pattern {finding.pattern}")
     details += [f"{key}={value}" for key, value in finding.labels.items()]
     details += [evidence.summary for evidence in finding.evidence]
+    pattern = finding.known_pattern
+    if pattern is not None:
+        details += [f"{pattern.name}: {pattern.cause}", f"usual fix: {pattern.fix}"]
     details += [finding.note] if finding.note else []
     for detail in details:
         text.append(clean_text(detail, _LINE_CHARS) + "\n", style="not bold")

@@ -13,6 +13,7 @@ from goleakprobe.lake import Lake, TimeWindow
 from goleakprobe.reports.errors import NothingMeasuredError
 from goleakprobe.reports.queries import query_text
 from goleakprobe_agents.alerting import finding_anchor
+from goleakprobe_agents.patterns import LeakPattern, pattern_named
 from goleakprobe_schemas import Evidence, FindingState, Frame, Grade, Service
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
     def firing(self) -> bool:
         """Whether it is still there."""
         return self.state is FindingState.FIRING
+
+    @property
+    def known_pattern(self) -> LeakPattern | None:
+        """Likely cause and usual fix; None where the place tells neither."""
+        return pattern_named(self.pattern)
 
     @property
     def starts_in(self) -> str:

@@ -105,6 +105,7 @@ def _how_much(finding: FindingReport) -> Text:
 
 
 def _where(finding: FindingReport) -> Text:
+    pattern = finding.known_pattern
     return _lines(
         (finding.wait, "italic"),
         _site("blocked at", finding.blocking_site),
@@ -112,6 +113,7 @@ def _where(finding: FindingReport) -> Text:
         if finding.creation_site
         else _site("starts in", finding.starts_in),
         (finding.evidence[0].summary if finding.evidence else "", "dim"),
+        (f"{pattern.name}: {pattern.cause}" if pattern else "", "dim"),
         (f"first seen {moment(finding.first_seen_ns)}", "dim"),
     )
 
