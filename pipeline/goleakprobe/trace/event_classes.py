@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
-
 from goleakprobe.trace.states import Row
 from goleakprobe.trace.wire import (
     ARGUMENT_COUNTS,
@@ -27,8 +25,11 @@ __all__ = [
 _EXPERIMENTS_SINCE = 23
 
 
-class Role(IntFlag):
-    """Parts an event plays in the lifecycle of goroutines."""
+class Role:
+    """Parts an event plays in the lifecycle of goroutines, as bits.
+
+    Plain integers: numpy takes many times as long for an enum's.
+    """
 
     HEAD = 1
     """Names its goroutine; most carry the goroutine's sequence number."""
@@ -47,7 +48,7 @@ class Role(IntFlag):
     UNKNOWN = 128
 
 
-_ROLES: dict[int, Role] = {
+_ROLES: dict[int, int] = {
     Event.GO_CREATE: Role.HEAD,
     Event.GO_CREATE_BLOCKED: Role.HEAD,
     Event.GO_CREATE_SYSCALL: Role.HEAD | Role.BIND,
@@ -73,7 +74,7 @@ def roles(version: int) -> bytes:
     table = bytearray([Role.UNKNOWN]) * 256
     for event in ARGUMENT_COUNTS:
         if event <= last:
-            table[event] = _ROLES.get(event, Role(0))
+            table[event] = _ROLES.get(event, 0)
     if version >= _EXPERIMENTS_SINCE:
         for event in EXPERIMENTAL_ARGUMENT_COUNTS:
             table[event] = Role.EXPERIMENTAL

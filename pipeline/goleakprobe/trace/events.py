@@ -32,7 +32,8 @@ class Events(NamedTuple):
     at: Longs
     kinds: NDArray[np.uint8]
     roles: NDArray[np.uint8]
-    present: Role
+    present: int
+    """All roles that occur."""
     time: Longs
 
 
@@ -58,8 +59,8 @@ def read_events(batches: Sequence[Batch], roles_of: bytes) -> tuple[Events, Thre
     at = find_event_starts(first_bytes.tobytes().translate(JUMPS))
     kinds = first_bytes.take(at)
     roles = np.frombuffer(kinds.tobytes().translate(roles_of), np.uint8)
-    present = Role(int(np.bitwise_or.reduce(roles)))
-    if Role.UNKNOWN in present:
+    present = int(np.bitwise_or.reduce(roles))
+    if present & Role.UNKNOWN:
         kind = int(kinds[np.argmax(roles & Role.UNKNOWN)])
         raise MalformedTraceError(f"an event {kind} in an event batch")
     offsets -= sizes
@@ -82,17 +83,17 @@ def _times(
     numbers: NumberTable,
     at: Longs,
     roles: NDArray[np.uint8],
-    present: Role,
+    present: int,
     batches: Sequence[Batch],
     firsts: Longs,
 ) -> Longs:
     """Time of every event in trace units: each batch counts on from its own time."""
-    if Role.EXPERIMENTAL in present:
+    if present & Role.EXPERIMENTAL:
         melted = (roles & Role.EXPERIMENTAL) != 0
-        delta = numbers.values(at + 1 - melted)
+        delta = numbers.values(at + 1 - melted, 0)
         delta[melted] >>= 7
     else:
-        delta = numbers.values(at + 1)
+        delta = numbers.values(at, 1)
     if numbers.has_long and (int(delta.min()) < 0 or int(delta.max()) > _MAX_DELTA):
         raise MalformedTraceError("a time delta is out of range")
     if max(batch.time for batch in batches) >= _MAX_BATCH_TIME:

@@ -17,7 +17,6 @@ __all__ = ["PADDING", "NumberTable"]
 
 PADDING = b"\0" * 16
 _LONG = 0xFFFFFFFF
-_MAX_ID = 0x7FFFFFFF
 
 
 class NumberTable:
@@ -44,22 +43,15 @@ class NumberTable:
         """The first byte of each number."""
         return self.octets.take(self.starts[:-1])
 
-    def values(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Values of these numbers; 64-bit ones come as the two's complement."""
-        at = self.starts.take(numbers, mode="clip")
+    def values(self, numbers: NDArray[np.int64], after: int) -> NDArray[np.int64]:
+        """Values of the numbers so many places after these; 64-bit ones as two's complement."""
+        at = self.starts[after:].take(numbers, mode="clip")
         short = self._values.take(at)
         values = short.astype(np.int64)
         if self.has_long:
             which = np.flatnonzero(short == _LONG)
             if len(which):
-                values[which] = self._long_values(numbers.take(which))
-        return values
-
-    def ids(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Values that must be below 2^31: ids of strings and stacks, sequence numbers."""
-        values = self.values(numbers)
-        if self.has_long and len(values) and (values.min() < 0 or values.max() > _MAX_ID):
-            raise MalformedTraceError("an id or sequence number is out of range")
+                values[which] = self._long_values(numbers.take(which) + after)
         return values
 
     def _mark_long(self, fours: NDArray[np.uint8]) -> None:

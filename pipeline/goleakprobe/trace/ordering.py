@@ -32,7 +32,6 @@ FIRST_KINDS = np.zeros(256, np.bool_)
 """Kinds of rows that a goroutine's rows of a generation begin with."""
 FIRST_KINDS[[Event.GO_CREATE, Event.GO_CREATE_BLOCKED, Event.GO_CREATE_SYSCALL]] = True
 FIRST_KINDS[STATUS_ROW:] = True
-_NOWHERE = -(1 << 62)
 
 
 class Ordered(NamedTuple):
@@ -64,7 +63,7 @@ def order_rows(rows: RowBuffers, *, first_generation: bool) -> Ordered:
     """Put the rows of a generation in goroutine order.
 
     Raises MalformedTraceError for an event of a goroutine that has neither a status nor a
-    creation in its generation, or on a thread without a goroutine.
+    creation in its generation.
     """
     slots = _assign_slots(rows)
     at_head, at_local, slot_place = _places(rows, slots.of_head)
@@ -79,7 +78,7 @@ def order_rows(rows: RowBuffers, *, first_generation: bool) -> Ordered:
     switched = np.flatnonzero(local["kind"] == Row.SWITCH_START)
     actor[at_local.take(switched)] = NO_GOROUTINE
     start_stack = np.zeros(total, np.int32)
-    created = np.flatnonzero(heads["start_stack"])
+    created = np.flatnonzero(heads["start_stack"] != 0)
     start_stack[at_head.take(created)] = heads["start_stack"].take(created)
     reason = np.zeros(total, np.int32)
     reason[at_local] = local["reason"]
@@ -151,29 +150,20 @@ def _assign_slots(rows: RowBuffers) -> _Slots:
 
 def _places(rows: RowBuffers, slot_of_head: Longs) -> tuple[Longs, Longs, Longs]:
     """Row of each head, of each local, and of the begin of each slot."""
-    context = rows.locals["context"]
-    owner = rows.contexts["head"]
-    sizes = np.bincount(context, minlength=len(owner))
-    owned = np.flatnonzero(owner >= 0)
-    heads = owner.take(owned)
-    # A head has one context at most, and both are in thread order: this walks forward.
-    held = np.ones(len(slot_of_head), np.int64)
-    held[heads] += sizes.take(owned)
-    slot_place = np.empty(len(held), np.int64)
-    slot_place[slot_of_head] = held
+    head = rows.locals["head"].astype(np.int64)
+    sizes = np.bincount(head, minlength=len(slot_of_head))
+    slot_place = np.empty(len(sizes), np.int64)
+    slot_place[slot_of_head] = sizes
+    slot_place += 1
     lengths = slot_place.copy()
     np.cumsum(slot_place, out=slot_place)
     slot_place -= lengths
     del lengths
     at_head = slot_place.take(slot_of_head)
-    # Locals are in thread order, so a context's are numbered on from its first.
-    shift = np.cumsum(sizes)
-    np.subtract(sizes, shift, out=shift)
-    offset = np.full(len(owner), _NOWHERE, np.int64)
-    offset[owned] = at_head.take(heads) + 1
-    offset += shift
-    at_local = offset.take(context)
-    at_local += np.arange(len(context))
-    if len(at_local) and int(at_local.min()) < 0:
-        raise MalformedTraceError("a goroutine event on a thread that has no goroutine")
+    # Locals are in the order of their heads, so each head's are numbered on from its first.
+    offset = at_head + 1
+    offset += sizes
+    offset -= np.cumsum(sizes)
+    at_local = offset.take(head)
+    at_local += np.arange(len(head))
     return at_head, at_local, slot_place

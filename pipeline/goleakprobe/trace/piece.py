@@ -32,6 +32,9 @@ __all__ = ["LocalIds", "PieceDecoder"]
 _STATUS_RUNNING, _STATUS_SYSCALL = 2, 3
 _STATUS_ROWS = np.array([STATUS_ROW + state for state in STATE_OF_STATUS], np.uint8)
 
+_ID = "an id of a string or stack"
+
+Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 
@@ -55,6 +58,7 @@ class PieceDecoder:
         self._ids = ids
         self._thread: int | None = None
         self._running = NO_GOROUTINE
+        self._head = NO_HEAD
 
     def decode(self, batches: Sequence[Batch]) -> None:
         """Append the rows of these batches.
@@ -63,20 +67,10 @@ class PieceDecoder:
         """
         events, threads = read_events(batches, self._roles)
         self._rows.events += len(events.at)
-        roles = events.roles
-        head_at = np.flatnonzero(roles & Role.HEAD)
-        binds = (roles & (Role.BIND | Role.RELEASE)) != 0
+        head_at = np.flatnonzero((events.roles & Role.HEAD) != 0)
         heads = self._rows.heads.extend(len(head_at))
-        head_base = self._rows.heads.length - len(head_at)
         bound = self._fill_heads(heads, head_at, events, threads)
-        if bound is not None:
-            binds[bound] = True
-        else:
-            bound = head_at[:0]
-        before = np.empty(len(binds) + 1, np.int64)
-        before[0] = 0
-        np.cumsum(binds, out=before[1:])
-        self._link(before, binds, head_at, bound, heads, head_base, events, threads)
+        self._link(heads, head_at, bound, events, threads)
 
     def _fill_heads(
         self,
@@ -84,60 +78,59 @@ class PieceDecoder:
         head_at: Longs,
         events: Events,
         threads: Threads,
-    ) -> Longs | None:
-        """Fill all but the actor; the events that bind by a status, if there are any."""
+    ) -> Longs:
+        """Fill all but the actor; the events that bind by a status."""
         numbers = events.numbers
         at = events.at.take(head_at)
         events.time.take(head_at, out=heads["time"], mode="clip")
         kinds = heads["kind"]
         events.kinds.take(head_at, out=kinds, mode="clip")
-        goroutine = heads["goroutine"]
-        at += 2
-        goroutine[:] = numbers.values(at)
+        goroutine = numbers.values(at, 2)
         if numbers.has_long and len(goroutine) and int(goroutine.min()) < 0:
             raise MalformedTraceError("a goroutine id is out of range")
-        at += 1
-        second = numbers.values(at)
+        heads["goroutine"][:] = goroutine
         fields = np.frombuffer(kinds.tobytes().translate(HEAD_FIELDS), np.uint8)
-        if Role.SWITCH in events.present:
-            kinds[events.roles.take(head_at) & Role.SWITCH != 0] = Row.SWITCH_UNBLOCK
-        unordered = np.flatnonzero((fields & SEQUENCED) == 0)
-        others = second.take(unordered)
-        second[unordered] = 0
-        if numbers.has_long and len(second) and (second.min() < 0 or second.max() >> 31):
-            raise MalformedTraceError("a sequence number is out of range")
-        heads["sequence"][:] = second
-        second[unordered] = others
-        at += 1
-        starts = np.flatnonzero(fields & CREATING)
+        if events.present & Role.SWITCH:
+            switches = np.flatnonzero((events.roles.take(head_at) & Role.SWITCH) != 0)
+            kinds[switches] = Row.SWITCH_UNBLOCK
+        second = numbers.values(at, 3)
+        sequence = second * (fields & SEQUENCED)
+        if numbers.has_long:
+            _check_small(sequence, "a sequence number")
+        heads["sequence"][:] = sequence
+        starts = np.flatnonzero((fields & CREATING) != 0)
         heads["start_stack"][:] = 0
         if len(starts):
             mapped = np.empty(len(starts), np.int32)
-            self._ids.stacks.map(_small(second.take(starts)), mapped)
+            ids = second.take(starts)
+            _check_small(ids, _ID)
+            self._ids.stacks.map(ids, mapped)
             heads["start_stack"][starts] = mapped
-        third = numbers.values(at)
+        third = numbers.values(at, 4)
         third *= (fields & STACKED) != 0
-        if Role.STATUS in events.present:
-            return self._read_statuses(heads, head_at, at, second, third, events, threads)
-        self._ids.stacks.map(_small(third) if numbers.has_long else third, heads["stack"])
-        return None
+        bound = head_at[:0]
+        if events.present & Role.STATUS:
+            bound = self._read_statuses(kinds, head_at, at, second, third, events, threads)
+        if numbers.has_long:
+            _check_small(third, _ID)
+        self._ids.stacks.map(third, heads["stack"])
+        return bound
 
     def _read_statuses(
         self,
-        heads: dict[str, Column],
+        kinds: NDArray[np.uint8],
         head_at: Longs,
-        third_at: Longs,
+        at: Longs,
         second: Longs,
         third: Longs,
         events: Events,
         threads: Threads,
     ) -> Longs:
-        kinds = heads["kind"]
+        """Set the kinds and stacks of status rows; the events of those that bind."""
         which = np.flatnonzero((kinds == Event.GO_STATUS) | (kinds == Event.GO_STATUS_STACK))
         stacked = which[kinds[which] == Event.GO_STATUS_STACK]
-        third[stacked] = events.numbers.values(third_at.take(stacked) + 1)
-        self._ids.stacks.map(_small(third), heads["stack"])
-        status = events.numbers.values(third_at.take(which))
+        third[stacked] = events.numbers.values(at.take(stacked), 5)
+        status = events.numbers.values(at.take(which), 4)
         if len(status) and (status.min() < 1 or status.max() >= len(STATE_OF_STATUS)):
             raise MalformedTraceError("a goroutine status is out of range")
         kinds[which] = _STATUS_ROWS.take(status)
@@ -151,85 +144,86 @@ class PieceDecoder:
 
     def _link(
         self,
-        before: Longs,
-        binds: NDArray[np.bool_],
+        heads: dict[str, Column],
         head_at: Longs,
         bound: Longs,
-        heads: dict[str, Column],
-        head_base: int,
         events: Events,
         threads: Threads,
     ) -> None:
-        """Give heads their actor, contexts their head and locals their context."""
-        contexts = self._rows.contexts
-        continued = self._thread == threads.ids[0]
-        groups = len(threads.ids)
-        changes = np.flatnonzero(binds)
-        binding = events.roles.take(changes) & Role.BIND != 0
-        binds_head = events.roles.take(head_at) & Role.BIND != 0
-        if len(bound):
-            binding |= np.isin(changes, bound, assume_unique=True)
-            binds_head |= np.isin(head_at, bound, assume_unique=True)
-        heads_bound = np.flatnonzero(binds_head)
-        place = np.arange(1, len(changes) + 1)
-        if groups > 1:
-            # Each thread begins a context of its own, with nothing on it yet.
-            event_counts = np.diff(threads.first, append=len(binds))
-            before[:-1] += np.repeat(np.arange(groups), event_counts)
-            change_counts = np.diff(np.searchsorted(changes, threads.first), append=len(changes))
-            place += np.repeat(np.arange(groups), change_counts)
-        place = place[binding]
-        owner = np.full(len(changes) + groups, NO_HEAD, np.int64)
-        running = np.full(len(changes) + groups, NO_GOROUTINE, np.int64)
-        owner[place] = heads_bound + head_base
-        running[place] = heads["goroutine"].take(heads_bound)
-        base = contexts.length
-        if continued:
-            base -= 1
-            running[0] = self._running
-            contexts.extend(len(owner) - 1)["head"][:] = owner[1:]
-        else:
-            contexts.extend(len(owner))["head"][:] = owner
+        """Give heads their actor and locals their head: whoever is on the thread before them."""
+        binding = (events.roles & Role.BIND) != 0
+        binding[bound] = True
+        changing = (events.roles & (Role.BIND | Role.RELEASE)) != 0
+        changing[bound] = True
+        # Nothing follows a thread's last event but the next thread, which has nothing on it yet.
+        last = threads.first[1:] - 1
+        changing[last] = True
+        binding[last] = False
+        changes = np.flatnonzero(changing)
+        binds = np.flatnonzero(binding.take(changes)) + 1
+        bound_heads = np.flatnonzero(binding.take(head_at))
+        first_head = self._rows.heads.length - len(head_at)
+        # One entry for what was there before the piece, one for after each change.
+        owner = np.full(len(changes) + 1, NO_HEAD, np.int32)
+        running = np.full(len(changes) + 1, NO_GOROUTINE, np.int64)
+        owner[binds] = bound_heads + first_head
+        running[binds] = heads["goroutine"].take(bound_heads)
+        if self._thread == threads.ids[0]:
+            owner[0], running[0] = self._head, self._running
         self._thread = threads.ids[-1]
-        self._running = int(running[-1])
+        self._head, self._running = int(owner[-1]), int(running[-1])
+        before = np.empty(len(changing) + 1, np.int64)
+        before[0] = 0
+        np.cumsum(changing, out=before[1:])
         running.take(before.take(head_at), out=heads["actor"], mode="clip")
-        self._fill_locals(before, base, events)
-
-    def _fill_locals(self, before: Longs, base: int, events: Events) -> None:
-        local_at = np.flatnonzero(events.roles & Role.LOCAL)
-        second_of_switch: Longs | None = None
+        local_at = np.flatnonzero((events.roles & Role.LOCAL) != 0)
+        head = owner.take(before.take(local_at))
+        if len(head) and int(head.min()) < 0:
+            raise MalformedTraceError("a goroutine event on a thread that has no goroutine")
         kinds = events.kinds.take(local_at)
-        if Role.SWITCH in events.present:
-            switches = events.roles.take(local_at) & Role.SWITCH != 0
-            local_at = np.repeat(local_at, 1 + switches.astype(np.int64))
-            kinds = events.kinds.take(local_at)
-            second_of_switch = np.cumsum(1 + switches)[switches] - 1
-            blocking = second_of_switch - 1
-            destroyed = kinds.take(blocking) == Event.GO_SWITCH_DESTROY
-            kinds[blocking] = np.where(destroyed, Row.SWITCH_DESTROY, Row.SWITCH_BLOCK)
-            kinds[second_of_switch] = Row.SWITCH_START
+        if events.present & Role.SWITCH:
+            switching = np.flatnonzero((events.roles.take(head_at) & Role.SWITCH) != 0)
+            local_at, head, kinds = _split_switches(local_at, head, kinds, switching + first_head)
+        self._fill_locals(local_at, head, kinds, events)
+
+    def _fill_locals(
+        self, local_at: Longs, head: Ints, kinds: NDArray[np.uint8], events: Events
+    ) -> None:
         rows = self._rows.locals.extend(len(local_at))
         rows["kind"][:] = kinds
+        rows["head"][:] = head
         events.time.take(local_at, out=rows["time"], mode="clip")
-        context = rows["context"]
-        before.take(local_at, out=context, mode="clip")
-        context += base
-        if second_of_switch is not None:
-            context[second_of_switch] += 1
         named = np.frombuffer(kinds.tobytes().translate(LOCAL_STACK), np.uint8)
+        numbers = events.numbers
         at = events.at.take(local_at)
-        at += 2
-        values = events.numbers.values(at)
-        values *= named & 1
-        checked = events.numbers.has_long
-        self._ids.reasons.map(_small(values) if checked else values, rows["reason"])
-        at += 1
-        values = events.numbers.values(at)
-        values *= named >> 1
-        self._ids.stacks.map(_small(values) if checked else values, rows["stack"])
+        reason = numbers.values(at, 2)
+        reason *= named & 1
+        stack = numbers.values(at, 3)
+        stack *= named >> 1
+        if numbers.has_long:
+            _check_small(reason, _ID)
+            _check_small(stack, _ID)
+        self._ids.reasons.map(reason, rows["reason"])
+        self._ids.stacks.map(stack, rows["stack"])
 
 
-def _small(ids: Longs) -> Longs:
-    if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >> 31):
-        raise MalformedTraceError("an id of a string or stack is out of range")
-    return ids
+def _split_switches(
+    local_at: Longs, head: Ints, kinds: NDArray[np.uint8], heads: Longs
+) -> tuple[Longs, Ints, NDArray[np.uint8]]:
+    """The same with two rows for each switch: one goroutine leaves, that of its head starts."""
+    switches = (kinds == Event.GO_SWITCH) | (kinds == Event.GO_SWITCH_DESTROY)
+    copies = 1 + switches.astype(np.int64)
+    starting = np.cumsum(copies)[np.flatnonzero(switches)] - 1
+    leaving = starting - 1
+    local_at, head = np.repeat(local_at, copies), np.repeat(head, copies)
+    kinds = np.repeat(kinds, copies)
+    destroyed = kinds.take(leaving) == Event.GO_SWITCH_DESTROY
+    kinds[leaving] = np.where(destroyed, Row.SWITCH_DESTROY, Row.SWITCH_BLOCK)
+    kinds[starting] = Row.SWITCH_START
+    head[starting] = heads
+    return local_at, head, kinds
+
+
+def _check_small(values: Longs, what: str) -> None:
+    if len(values) and (int(values.min()) < 0 or int(values.max()) >> 31):
+        raise MalformedTraceError(f"{what} is out of range")

@@ -1,8 +1,7 @@
 """The rows of a generation in the order threads wrote them, in arrays that outlive it.
 
 Rows are of two kinds. *Heads* name their goroutine and hold its sequence number; *locals* happen
-to the goroutine that a head before them put on the thread. A *context* is a stretch of a thread
-with one goroutine, or with none; a local knows its context, a context knows its head.
+to the goroutine that a head before them put on the thread, and know that head.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from numpy.typing import DTypeLike, NDArray
 __all__ = ["NO_HEAD", "RowBuffers", "Table"]
 
 NO_HEAD = -1
+# Of a busy trace; where there are more rows, tables grow.
+_BYTES_PER_ROW = 8
 
 Column = NDArray[Any]
 
@@ -32,10 +33,6 @@ class Table:
     def clear(self) -> None:
         """Forget the rows, not the memory."""
         self.length = 0
-
-    def release(self) -> None:
-        """Forget the memory too."""
-        self.__init__({name: column.dtype for name, column in self._columns.items()})  # type: ignore[misc]
 
     def extend(self, count: int) -> dict[str, Column]:
         """Room for ``count`` more rows, to be filled by the caller."""
@@ -62,7 +59,7 @@ class Table:
 
 
 class RowBuffers:
-    """Heads, locals and contexts of the generation being decoded."""
+    """Heads and locals of the generation being decoded."""
 
     def __init__(self) -> None:
         self.heads = Table(
@@ -82,15 +79,14 @@ class RowBuffers:
                 "time": np.int64,
                 "reason": np.int32,
                 "stack": np.int32,
-                "context": np.int64,
+                "head": np.int32,
             }
         )
-        self.contexts = Table({"head": np.int64})
         self.events = 0
 
     def clear(self, event_bytes: int) -> None:
         """Begin a generation of so many bytes of events."""
-        for table, bytes_per_row in ((self.heads, 8), (self.locals, 8), (self.contexts, 6)):
+        for table in (self.heads, self.locals):
             table.clear()
-            table.reserve(event_bytes // bytes_per_row)
+            table.reserve(event_bytes // _BYTES_PER_ROW)
         self.events = 0
