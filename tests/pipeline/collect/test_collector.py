@@ -70,14 +70,17 @@ class Running:
 
 
 @asynccontextmanager
-async def collecting(tmp_path: Path, groups: dict[str, str]) -> AsyncIterator[Running]:
+async def collecting(
+    tmp_path: Path, groups: dict[str, str], *, interval: float = INTERVAL
+) -> AsyncIterator[Running]:
+    """A scrape that takes longer than ``interval`` seconds times out."""
     running = Running(tmp_path)
     running.target(groups)
     config = Config(
         scrape_configs=(
             ScrapeConfig(
                 job_name="all",
-                scrape_interval=Duration(INTERVAL),
+                scrape_interval=Duration(interval),
                 body_size_limit=Size(1024 * 1024),
                 file_sd_configs=(
                     FileSdConfig(files=(str(running.list),), refresh_interval=Duration(0.05)),
@@ -137,11 +140,12 @@ async def test_one_broken_target_never_stops_the_others(tmp_path: Path) -> None:
         addresses["refused"] = f"127.0.0.1:{held.getsockname()[1]}"
         healthy = await servers.enter_async_context(go_target())
         addresses["healthy"] = healthy.address
-        async with collecting(tmp_path, addresses) as running:
+        # What is told apart here must not become a timeout because the machine is busy.
+        async with collecting(tmp_path, addresses, interval=2.0) as running:
             of = {name: f"default/{name}/{address}" for name, address in addresses.items()}
             await running.until(
                 lambda: (
-                    running.count("healthy") >= 3
+                    running.count("healthy") >= 2
                     and all(
                         key in running.status.targets and running.status.targets[key].scrapes >= 2
                         for key in of.values()
