@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from goleakprobe.trace.identifiers import dense_positions
 from goleakprobe.trace.living import NEVER, REMEMBERED_WAKERS, Living
 from goleakprobe.trace.sites import NOWHERE, Places
 from goleakprobe.trace.states import STATUS_ROW, State
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Lifecycles"]
 
 _STATES = len(State)
+_MOVES = _STATES * _STATES
 Longs = NDArray[np.int64]
 
 
@@ -73,7 +75,8 @@ class Lifecycles:
         begin = int(time.min())
         if self.generations == 1:
             self.start_ns = begin
-        self.end_ns = max(self.end_ns, int(time[acts].max()) if acts.any() else begin)
+        last = int(time.take(np.flatnonzero(acts)).max(initial=begin))
+        self.end_ns = max(self.end_ns, last)
         now = self._enter(part, time)
         waits_at, stack = self._waits(part, now)
         self._count_moves(part, now, time)
@@ -148,40 +151,48 @@ class Lifecycles:
         sites = len(self.places.creation)
         self.moves = grown(self.moves, sites)
         self.time_in_state_ns = grown(self.time_in_state_ns, sites)
-        site = np.repeat(now.created_at, part.row_count)
-        after = part.after.astype(np.int64)
-        acts = np.flatnonzero(part.kind < STATUS_ROW)
-        if part.first:
-            statuses = np.flatnonzero(part.kind >= STATUS_ROW)
-            self.in_state.add(np.zeros(len(statuses), np.int64), after[statuses], 1)
-        since_start = time.take(acts)
-        since_start -= self.start_ns
-        before = part.before.take(acts).astype(np.int64)
-        self.in_state.add(since_start, after.take(acts), 1)
-        self.in_state.add(since_start, before, -1)
-        at = site.take(acts)
-        key = at * (_STATES * _STATES)
-        key += before * _STATES
-        key += after.take(acts)
-        add_counts(self.moves, key)
-        born = np.flatnonzero(before == State.NOT_EXIST)
-        self.created.add(since_start[born], at[born], 1)
-        died = np.flatnonzero(after.take(acts) == State.NOT_EXIST)
-        self.exited.add(since_start[died], at[died], 1)
+        move = part.before * np.uint8(_STATES)
+        move += part.after
+        key = np.repeat(now.created_at * _MOVES, part.row_count)
+        key += move
+        moved = np.bincount(key, minlength=sites * _MOVES).reshape(-1, _STATES, _STATES)
+        # Statuses move nothing.
+        moved[:, State.UNDETERMINED] = 0
+        moved[:, range(_STATES), range(_STATES)] = 0
+        self.moves[:sites] += moved
         lasting = np.diff(time)
         np.maximum(lasting, 0, out=lasting)
         lasting[part.first_row[1:] - 1] = 0
-        key = site[:-1] * _STATES
-        key += after[:-1]
-        add_counts(self.time_in_state_ns, key, lasting.astype(np.float64))
+        lasted = np.bincount(key[:-1], lasting.astype(np.float64), sites * _MOVES)
+        self.time_in_state_ns[:sites] += lasted.reshape(-1, _STATES, _STATES).sum(axis=1)
+        since_start = time - self.start_ns
+        for state, counted, bins in (
+            (State.NOT_EXIST, part.before, self.created),
+            (State.NOT_EXIST, part.after, self.exited),
+        ):
+            rows = np.flatnonzero(counted == state)
+            bins.add(since_start.take(rows), key.take(rows) // _MOVES)
+        at = self.in_state.bins_of(since_start)
+        at *= _MOVES
+        at += move
+        changes = np.bincount(at, minlength=len(self.in_state.counts) * _MOVES)
+        changes = changes.reshape(-1, _STATES, _STATES)
+        # A goroutine older than the trace is in its state from the start and left none for it.
+        self.in_state.counts += changes.sum(axis=1)
+        changes[:, State.UNDETERMINED] = 0
+        self.in_state.counts -= changes.sum(axis=2)
 
     def _count_waits(self, part: Transitions, now: Living, time: Longs, waits_at: Longs) -> None:
         ends = np.flatnonzero((part.before == State.WAITING) & (part.kind < STATUS_ROW))
         # A wake is never a goroutine's first row: its status or block is above it.
-        where = waits_at.take(ends - 1)
+        above = ends - 1
+        where = waits_at.take(above)
         wake_ns = time.take(ends)
-        lasted = np.maximum(wake_ns - time.take(ends - 1), 0)
-        member = np.searchsorted(part.first_row, ends, side="right") - 1
+        lasted = wake_ns - time.take(above)
+        np.maximum(lasted, 0, out=lasted)
+        count = len(part.first_row)
+        wakes = np.diff(np.searchsorted(ends, part.first_row), append=len(ends))
+        member = np.repeat(np.arange(count), wakes)
         created_at = now.created_at.take(member)
         waker_code = self.places.waker_numbers(part.stack.take(ends))
         places = len(self.places.blocking)
@@ -197,9 +208,9 @@ class Lifecycles:
         sites = len(self.places.creation)
         add_pairs(self.flows, (created_at, where), (sites, places), lasted)
         actor = part.actor.take(ends)
-        row = np.searchsorted(part.goroutines, actor)
-        row[part.goroutines.take(row, mode="clip") != actor] = 0
-        waker_site = np.where(actor < 0, NOWHERE, now.created_at.take(row))
+        # Who is not there is -1, the last: of no known origin.
+        origin = np.append(now.created_at, NOWHERE)
+        waker_site = origin[dense_positions(part.goroutines, actor)]
         add_pairs(self.wakes, (waker_site, waker_code, where), (sites, places, places))
         site = waits_at.take(part.first_row + part.row_count - 1)
         # Who does not wait now is remembered by where it waited last.

@@ -80,7 +80,7 @@ class Living:
         self.wakes += np.bincount(member, minlength=len(self))
         here = np.flatnonzero(where == self.woken_at.take(member))
         counts = np.bincount(member.take(here), minlength=len(self))
-        rows = np.flatnonzero(counts)
+        rows = np.flatnonzero(counts != 0)
         ends = np.cumsum(counts)[rows]
         counts = counts[rows]
         actors = actors.take(here)

@@ -48,7 +48,7 @@ def add_pairs(
         span *= size
     if span <= _DIRECT_KEYS:
         counts = np.bincount(combined)
-        distinct = np.flatnonzero(counts)
+        distinct = np.flatnonzero(counts != 0)
         counts = counts[distinct]
         sums = None if weights is None else np.bincount(combined, weights=weights)[distinct]
     else:
@@ -77,21 +77,27 @@ class TimeBins:
         self.counts = np.zeros((bins, columns), np.int64)
         self._bins = bins
 
-    def add(self, since_start_ns: NDArray[np.int64], column: NDArray[np.int64], sign: int) -> None:
-        """Count ``sign`` at these times in these columns; times before the start count at it."""
+    def bins_of(self, since_start_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Bin of each time, once all fit; times before the start are in the first."""
+        while len(since_start_ns) and int(since_start_ns.max()) >= self.width_ns * self._bins:
+            self._halve()
+        at: NDArray[np.int64] = np.maximum(since_start_ns, 0)
+        at //= self.width_ns
+        return at
+
+    def add(self, since_start_ns: NDArray[np.int64], column: NDArray[np.int64]) -> None:
+        """Count one at these times in these columns."""
         if not len(since_start_ns):
             return
-        while int(since_start_ns.max()) >= self.width_ns * self._bins:
-            self._halve()
         columns = int(column.max()) + 1
         if columns > self.counts.shape[1]:
             wider = np.zeros((self._bins, max(columns, 2 * self.counts.shape[1])), np.int64)
             wider[:, : self.counts.shape[1]] = self.counts
             self.counts = wider
-        at = np.maximum(since_start_ns, 0) // self.width_ns
+        at = self.bins_of(since_start_ns)
         at *= self.counts.shape[1]
         at += column
-        self.counts += sign * np.bincount(at, minlength=self.counts.size).reshape(self.counts.shape)
+        add_counts(self.counts, at)
 
     def thirds(self, length_ns: int, column: int) -> tuple[int, int, int]:
         """Counts of a column in each third of the trace, to the width of a bin."""
