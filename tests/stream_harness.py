@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from goleakprobe.lake.verify import Verification, verify_lake
 from goleakprobe_agents.assessing import AssessingStage
 from goleakprobe_agents.connection import client_options
+from goleakprobe_agents.event_ids import event_key
 from goleakprobe_agents.intake import decode_message
 from goleakprobe_agents.origins import OriginMarks, origin_of
 from goleakprobe_agents.services import ServiceStage
@@ -76,10 +77,18 @@ class Feed:
         )
         self.sent: dict[str, int] = defaultdict(int)
 
-    def send(self, topic: Topic, key: str, event: msgspec.Struct | bytes | None) -> None:
-        """Publish an event, or bytes as they are."""
+    def send(
+        self,
+        topic: Topic,
+        key: str,
+        event: msgspec.Struct | bytes | None,
+        *,
+        event_id: str | None = None,
+    ) -> None:
+        """Publish an event, or bytes as they are, with a CloudEvents id if one is given."""
         value = event if event is None or isinstance(event, bytes) else encode(topic, event)
-        self._producer.send(topic.name, key=key.encode(), value=value)
+        named = [("ce_source", b"test"), ("ce_id", event_id.encode())] if event_id else []
+        self._producer.send(topic.name, key=key.encode(), value=value, headers=named)
         self.sent[topic.name] += 1
 
     def send_and_wait(self, topic: Topic, key: str, value: bytes) -> None:
@@ -249,13 +258,16 @@ def _idle(stream: RunningStream) -> bool:
 
 
 def without_repetitions(log: Log) -> Log:
-    """What a reader sees that drops derived events it has seen before."""
+    """What a reader sees that drops events it has seen before, source events and derived ones."""
     seen: Log = {}
     for partition, messages in log.items():
-        marks = OriginMarks()
-        seen[partition] = [
-            m for m in messages if (origin := origin_of(m)) is None or marks.admit(origin)
-        ]
+        marks, keys = OriginMarks(), set[bytes | None]()
+        seen[partition] = []
+        for message in messages:
+            origin, key = origin_of(message), event_key(message)
+            if marks.admit(origin) if origin is not None else key is None or key not in keys:
+                seen[partition].append(message)
+            keys.add(key)
     return seen
 
 

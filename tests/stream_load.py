@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from goleakprobe_agents.connection import client_options
 from goleakprobe_schemas import (
     SNAPSHOTS,
+    Headers,
     ScrapeCost,
     SnapshotCollected,
     SnapshotGroup,
@@ -30,6 +31,8 @@ _WAITS = ("chan receive", "select", "IO wait", "sync.Cond.Wait", "semacquire")
 
 def fleet(targets: int, *, groups: int = 30, seed: int = 1) -> Iterator[tuple[str, bytes, int]]:
     """Key, body and event time of scrape after scrape of every target, endlessly.
+
+    Key and event time together name an event.
 
     Twenty instances a service. A third of the places are as busy as traffic has it, the others are
     pools and listeners that stand still; one target in a hundred leaks at one of its places.
@@ -89,6 +92,13 @@ def _group(service: int, place: int, count: int) -> SnapshotGroup:
     )
 
 
+def fleet_headers(key: str, time_ns: int) -> Headers:
+    """The headers of a fleet's event."""
+    return cloud_event_headers(
+        SNAPSHOTS, event_id=f"{key}@{time_ns}", source="bench", subject=key, time_ns=time_ns
+    )
+
+
 def publish_fleet(broker: BrokerSettings, messages: int, targets: int, *, groups: int = 30) -> int:
     """Publish so many snapshots as a collector does; the size of one body in bytes."""
     from kafka import KafkaProducer
@@ -105,9 +115,7 @@ def publish_fleet(broker: BrokerSettings, messages: int, targets: int, *, groups
         for _, (key, body, time_ns) in zip(
             range(messages), fleet(targets, groups=groups), strict=False
         ):
-            headers = cloud_event_headers(
-                SNAPSHOTS, event_id=key, source="bench", subject=key, time_ns=time_ns
-            )
+            headers = fleet_headers(key, time_ns)
             futures.append(
                 producer.send(
                     SNAPSHOTS.name,

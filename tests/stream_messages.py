@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -94,6 +94,12 @@ def fetched(
     return FetchedMessage(
         topic.name, partition, offset, body, headers=list(headers), timestamp=timestamp
     )
+
+
+def with_id(message: FetchedMessage, event_id: str, *, source: str = "test") -> FetchedMessage:
+    """The message as the event of that CloudEvents source and id."""
+    named = [("ce_source", source.encode()), ("ce_id", event_id.encode())]
+    return replace(message, headers=[*message.headers, *named])
 
 
 def snapshots(offsets: range, *, partition: int = 0) -> list[FetchedMessage]:

@@ -142,6 +142,10 @@ def _short_id(topic_id: object) -> str:
 def _config(topic: Topic) -> dict[str, str]:
     config = {
         "cleanup.policy": topic.cleanup,
+        # By a sender's clock Kafka would count retention, and forget within minutes what it knows
+        # of an idempotent producer whose messages are a day old (producer.id.expiration.ms): a
+        # batch resent after a restart would be written twice.
+        "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": str(topic.message_limit_bytes + _OVERHEAD_BYTES),
     }
     if topic.cleanup == "compact":

@@ -3,7 +3,7 @@
 State and position are saved together; messages are acknowledged only once a snapshot covers
 them; outputs are delivered before the snapshot that covers their inputs. A worker that dies
 between the two replays from the snapshot, computes the same outputs again, and their readers
-drop the repetitions (see origins.py).
+drop the repetitions (see origins.py). What its own sources repeat it drops too (see event_ids.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from goleakprobe_agents.errors import LogGapError, RecordPoisonousError
+from goleakprobe_agents.event_ids import RecentEvents, event_key
 from goleakprobe_agents.intake import ContiguityGuard, by_partition, decode_message
 from goleakprobe_agents.origins import OriginMarks, origin_of
 from goleakprobe_agents.publisher import Outgoing, dead_letter, outgoing
@@ -46,6 +47,7 @@ class StagePartition:
         self.stage = stage
         self.guard: ContiguityGuard | None = None
         self.marks = OriginMarks()
+        self.recent = RecentEvents()
         self.restored_offset: int | None = None
         self.poison: frozenset[int] = frozenset()
         self.careful_until = 0
@@ -59,6 +61,7 @@ class StagePartition:
         self.stage.load(snapshot.state)
         if snapshot.log_id == self.log_id:
             self.marks = OriginMarks(snapshot.origins)
+            self.recent = RecentEvents(snapshot.recent_events)
             self.restored_offset = snapshot.next_offset
 
     def admit(self, messages: Sequence[Message]) -> tuple[list[Message], LogGapError | None]:
@@ -73,6 +76,14 @@ class StagePartition:
                 return admitted, gap
         return admitted, None
 
+    def is_new(self, message: Message) -> bool:
+        """Whether a message's event was not seen before; if so it is remembered."""
+        origin = origin_of(message)
+        if origin is not None:
+            return self.marks.admit(origin)
+        key = event_key(message)
+        return key is None or self.recent.admit(key)
+
     def snapshot(self) -> Snapshot:
         """Everything a next owner needs."""
         assert self.guard is not None
@@ -82,6 +93,7 @@ class StagePartition:
             log_id=self.log_id,
             next_offset=self.guard.next_offset,
             origins=self.marks.passed,
+            recent_events=self.recent.dump(),
             state=self.stage.dump(),
         )
 
@@ -220,8 +232,7 @@ class StageRunner:
                 self.counts.add("invalid", self._topic.name)
                 _log.warning("event_invalid", place=_origin(message), reason=str(error)[:500])
                 continue
-            origin = origin_of(message)
-            if origin is not None and not partition.marks.admit(origin):
+            if not partition.is_new(message):
                 self.counts.add("repeated", self._topic.name)
                 continue
             records.append(record)

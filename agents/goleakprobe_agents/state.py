@@ -38,6 +38,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     next_offset: int
     origins: dict[str, tuple[int, int]]
     """Newest origin passed per origin partition (see origins.py)."""
+    recent_events: bytes = b""
+    """The newest source events (see event_ids.py)."""
     state: bytes
 
 
@@ -48,6 +50,7 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
     log_id: str
     next_offset: int
     origins: dict[str, tuple[int, int]]
+    recent_events: bytes = b""
     state_bytes: int
     checksum: str
 
@@ -81,6 +84,7 @@ class SnapshotFolder:
             log_id=snapshot.log_id,
             next_offset=snapshot.next_offset,
             origins=snapshot.origins,
+            recent_events=snapshot.recent_events,
             state_bytes=len(snapshot.state),
             checksum=_checksum(snapshot.state),
         )
@@ -198,5 +202,6 @@ def _read(path: Path) -> Snapshot:
         log_id=header.log_id,
         next_offset=header.next_offset,
         origins=header.origins,
+        recent_events=header.recent_events,
         state=state,
     )

@@ -52,6 +52,13 @@ def test_compaction_waits_as_long_as_retention_would() -> None:
         assert config[held] == str(topic.retention_ms)
 
 
+def test_the_broker_goes_by_its_own_clock() -> None:
+    """What it forgets, and when, must not depend on a sender's."""
+    wanted = {topic.name: topic for topic in wanted_topics(BrokerSettings())}
+    for topic in TOPICS:
+        assert wanted[topic.name].config["message.timestamp.type"] == "LogAppendTime"
+
+
 @pytest.mark.broker
 def test_applying_creates_all_and_applying_again_does_nothing(empty: BrokerSettings) -> None:
     assert {d.what for d in diff_topics(empty)} == {"missing"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,14 @@ from goleakprobe_agents.runner import StageRunner
 from goleakprobe_agents.shell import Place
 from goleakprobe_agents.state import Snapshot, SnapshotFolder
 from goleakprobe_schemas import ASSESSMENTS, SNAPSHOTS, decode
-from stream_messages import AddingStage, FetchedMessage, a_snapshot, fetched, snapshots
+from stream_messages import (
+    AddingStage,
+    FetchedMessage,
+    a_snapshot,
+    fetched,
+    snapshots,
+    with_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -256,6 +264,30 @@ async def test_an_event_derived_twice_is_applied_once(tmp_path: Path, published:
     )
     assert len(published.totals()) == 1
     assert life.runner.counts.by_kind["repeated"] == {SNAPSHOTS.name: 1}
+
+
+@hypothesis_settings(deadline=None, max_examples=40)
+@given(
+    numbers=st.lists(st.integers(0, 9), min_size=1, max_size=40),
+    cuts=st.sets(st.tuples(st.integers(0, 40), st.sampled_from(["save", "die"]))),
+)
+async def test_however_often_a_source_event_comes_it_is_applied_once_by_whoever(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], cuts: set[tuple[int, str]]
+) -> None:
+    folder, published = tmp_path_factory.mktemp("rough"), Delivered()
+    log = [with_id(fetched(SNAPSHOTS, n, a_snapshot(e)), f"{e}") for n, e in enumerate(numbers)]
+    life = Life(folder, published)
+    at = await life.begin()
+    for until, then in sorted(cuts):
+        await life.runner.take(log[at:until])
+        at = max(at, min(until, len(log)))
+        if then == "save":
+            await life.runner.tick()
+        else:
+            life = Life(folder, published)
+            at = await life.begin()
+    await life.runner.take(log[at:])
+    assert published.totals() == list(accumulate(10 + e for e in dict.fromkeys(numbers)))
 
 
 class SlowFolder(SnapshotFolder):

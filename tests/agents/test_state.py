@@ -20,6 +20,7 @@ def a_state(next_offset: int, *, log_id: str = LOG, state: bytes = b"numbers") -
         log_id=log_id,
         next_offset=next_offset,
         origins={"up-0": (5, 1)},
+        recent_events=b"\x00\xff" * 8,
         state=state,
     )
 

@@ -30,9 +30,10 @@ _IDENTITY = {
     "stacks": ("signature", "build_id", "first_seen_ns"),
 }
 """The tables of what was published; a row of another table is told by all that stands in it."""
-# Where a row stood in the log, and names made of that, depend on how services took turns.
+# Where a row stood in the log, and names made of that, depend on how services took turns and on
+# what senders repeated.
 _PLACES = {
-    "assessments": {"kafka_partition", "kafka_offset"},
+    "assessments": {"kafka_partition", "kafka_offset", "event_id"},
     "statistics": {"kafka_partition", "kafka_offset", "event_id"},
     "findings": {"kafka_partition", "kafka_offset", "event_id"},
 }

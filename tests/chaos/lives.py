@@ -80,8 +80,9 @@ def live(
             scene.host.wait_ready(_READY_SECONDS)
             census = LakeCensus(scene.lake)
             for number in range(rounds):
-                strikes = () if calm else planned(f"{seed}/{number}", broker)
-                _round(scene, fleet, undisturbed, census, strikes, tally, tell)
+                drawn = f"{seed}/{number}"
+                strikes = () if calm else planned(drawn, broker)
+                _round(scene, fleet, undisturbed, census, strikes, drawn, tally, tell)
             scene.stop_host()
             _reckon(scene, undisturbed, census, tally)
             _verify_by_command(scene)
@@ -96,13 +97,14 @@ def _round(
     undisturbed: UndisturbedLife,
     census: LakeCensus,
     strikes: tuple[Strike, ...],
+    seed: str,
     tally: Tally,
     tell: Callable[[str], None],
 ) -> None:
     begun, steps = time.monotonic(), fleet.clock_steps
     load = fleet.events(SCRAPES)
     undisturbed.follow(load)
-    publishing = Publishing(scene.settings.broker, load, LOAD_SECONDS)
+    publishing = Publishing(scene.settings.broker, load, LOAD_SECONDS, seed=seed)
     striking = Striking(scene, strikes)
     try:
         while not (publishing.done and striking.over):
@@ -123,11 +125,12 @@ def _round(
     disturbed = time.monotonic()
     _catch_up(scene, undisturbed, census)
     caught_up = time.monotonic()
-    _reckon(scene, undisturbed, census, tally)
+    repeated = _reckon(scene, undisturbed, census, tally)
     tally.rounds += 1
     tally.findings = undisturbed.findings
     tell(
-        f"{len(load)} events, {census.files} files, {undisturbed.findings} findings; "
+        f"{len(load)} events, {census.files} files, {undisturbed.findings} findings, "
+        f"{repeated} repetitions in the logs; "
         f"{', '.join(map(str, strikes)) or 'no fault'}; exact "
         f"{caught_up - disturbed:.1f} s after the last, {time.monotonic() - begun:.1f} s in all"
     )
@@ -150,7 +153,8 @@ def _catch_up(scene: Scene, undisturbed: UndisturbedLife, census: LakeCensus) ->
         time.sleep(_LOOK_SECONDS)
 
 
-def _reckon(scene: Scene, undisturbed: UndisturbedLife, census: LakeCensus, tally: Tally) -> None:
+def _reckon(scene: Scene, undisturbed: UndisturbedLife, census: LakeCensus, tally: Tally) -> int:
+    """RoundFailedError unless the lake holds what it must; how often events came again."""
     difference = Difference.between(undisturbed.expected, census.update())
     if not difference.none:
         tally.lost += len(difference.lost)
@@ -160,6 +164,7 @@ def _reckon(scene: Scene, undisturbed: UndisturbedLife, census: LakeCensus, tall
     verification = verify_lake(scene.lake)
     if not verification.exact:
         raise RoundFailedError(f"lake verify: {verification.violations[:_SHOWN]}")
+    return verification.total("repeated")
 
 
 def _verify_by_command(scene: Scene) -> None:

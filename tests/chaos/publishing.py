@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["Publishing"]
 
 _BATCH = 40
+# Batches that come again under new offsets, as from a sender that was in doubt of them.
+_REPEATED_SHARE = 0.08
 
 
 class Publishing:
-    """A load on its way; every batch is acknowledged before the next is sent."""
+    """A load on its way; every batch is acknowledged before the next is sent.
 
-    def __init__(self, broker: BrokerSettings, load: Sequence[Output], seconds: float) -> None:
+    Some batches, drawn from the seed, are sent again later.
+    """
+
+    def __init__(
+        self, broker: BrokerSettings, load: Sequence[Output], seconds: float, *, seed: str
+    ) -> None:
+        self._dice = random.Random(f"repetitions {seed}")
         self._broker = broker
         self._load = load
         self._pause = seconds * _BATCH / len(load)
@@ -73,4 +82,7 @@ class Publishing:
                 batch = self._load[begin : begin + _BATCH]
                 await publisher.publish(batch)
                 self.published += len(batch)
+                if self._dice.random() < _REPEATED_SHARE:
+                    again = self._dice.randrange(0, begin + 1, _BATCH)
+                    await publisher.publish(self._load[again : again + _BATCH])
                 await asyncio.sleep(self._pause)

@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -117,7 +118,9 @@ async def test_as_many_messages_are_consumed_as_were_published(
         assert record.key == f"default/shop/{event.instance}".encode()
         assert headers["ce_id"].decode() == event.id
         assert headers["ce_type"].decode() == SNAPSHOTS.name
-        assert record.timestamp == event.time_ns // 1_000_000
+        happened = datetime.fromisoformat(headers["ce_time"].decode())
+        assert happened.timestamp() == pytest.approx(event.time_ns / 1e9, abs=1e-3)
+        assert record.timestamp >= event.time_ns // 1_000_000
     by_target: dict[bytes, list[int]] = {}
     for record, event in zip(found[SNAPSHOTS.name], events[SNAPSHOTS.name], strict=True):
         by_target.setdefault(record.key, []).append(event.time_ns)

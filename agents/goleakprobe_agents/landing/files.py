@@ -45,13 +45,16 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int = 0
     """Messages that were no events and went to the dead-letter topic."""
     repeated: int = 0
-    """Derived events that a restarted stage published again."""
+    """Events that came again: from a stage that started again, or from a sender in doubt."""
     absent: int = 0
     """Offsets that the broker's log no longer held."""
     min_time_ns: int | None = None
     max_time_ns: int | None = None
     origins: dict[str, tuple[int, int]] = {}
     """Newest origin passed per origin partition (see origins.py)."""
+    event_keys: bytes = b""
+    """The source events that became rows, by which a next owner knows repetitions of them (see
+    event_ids.py)."""
 
 
 class LocalLake:

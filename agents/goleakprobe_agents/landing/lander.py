@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import structlog
 
 from goleakprobe_agents.intake import by_partition
-from goleakprobe_agents.landing.files import read_footer
+from goleakprobe_agents.landing.handover import Handover, handed_over
 from goleakprobe_agents.landing.pending import PendingPartition
-from goleakprobe_agents.landing.positions import file_name, newest_files
+from goleakprobe_agents.landing.positions import file_name, recent_files
 from goleakprobe_agents.publisher import dead_letter
 from goleakprobe_agents.shell import Counts, Place
 from goleakprobe_schemas import TOPICS, topic_named
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from goleakprobe_agents.intake import Message
     from goleakprobe_agents.landing.pending import Harvest
+    from goleakprobe_agents.landing.positions import LandedFile
     from goleakprobe_agents.landing.store import LakeStore
     from goleakprobe_agents.patience import Patience
     from goleakprobe_agents.publisher import Publisher
@@ -36,15 +38,10 @@ __all__ = ["Lander"]
 # A file is cut early when its messages were this large on the wire.
 _MAX_PENDING_BYTES = 64 * 1024 * 1024
 _MAX_PENDING_MESSAGES = 50_000
+# Footers are read one after the other per partition; on an object store each takes a while.
+_READERS = 16
 
 _log = structlog.get_logger(__name__)
-
-
-class _Found:
-    """What the lake says of a partition that is newly owned."""
-
-    def __init__(self, next_offset: int | None, origins: dict[str, tuple[int, int]], day: str):
-        self.next_offset, self.origins, self.day = next_offset, origins, day
 
 
 class Lander:
@@ -69,7 +66,7 @@ class Lander:
         self._log_ids = log_ids
         self._acknowledge = acknowledge
         self._partitions: dict[Place, PendingPartition] = {}
-        self._found: dict[Place, _Found] = {}
+        self._found: dict[Place, Handover] = {}
         self._lock = asyncio.Lock()
         self._closing = False
 
@@ -93,6 +90,7 @@ class Lander:
             self._log_ids.get(place.topic, ""),
             first_offset=offset,
             origins=found.origins,
+            recent_events=found.recent_events,
             day=found.day,
         )
 
@@ -188,22 +186,16 @@ class Lander:
         self.counts.add("landings", topic)
         self.counts.add("landing_delay_ms", topic, int(age_seconds * 1000))
 
-    def _look_up(self, assigned: Collection[Place]) -> dict[Place, _Found]:
+    def _look_up(self, assigned: Collection[Place]) -> dict[Place, Handover]:
         self._lake.prepare()
-        found: dict[Place, _Found] = {}
+        files: dict[Place, list[LandedFile]] = {}
         for name in {place.topic for place in assigned}:
             topic, log_id = topic_named(name), self._log_ids.get(name, "")
             numbers = [place.partition for place in assigned if place.topic == name]
-            newest = newest_files(self._lake, topic.table, name, log_id, numbers)
+            recent = recent_files(self._lake, topic.table, name, log_id, numbers)
             for number in numbers:
                 self._lake.drop_unfinished(topic.table, f"{name}-{number:04d}-")
-                file = newest.get(number)
-                if file is None:
-                    found[Place(name, number)] = _Found(None, {}, "")
-                    continue
-                with self._lake.open(file.path) as body:
-                    footer = read_footer(file.path, body)
-                found[Place(name, number)] = _Found(
-                    footer.last_offset + 1, footer.origins, file.day
-                )
-        return found
+                files[Place(name, number)] = recent.get(number, [])
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="footers") as readers:
+            found = readers.map(lambda each: handed_over(self._lake, each), files.values())
+            return dict(zip(files, found, strict=True))

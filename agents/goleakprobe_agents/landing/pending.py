@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from goleakprobe_agents.errors import LogGapError
+from goleakprobe_agents.event_ids import WINDOW_EVENTS, RecentEvents, event_key
 from goleakprobe_agents.intake import ContiguityGuard, decode_message
 from goleakprobe_agents.landing.files import Footer
 from goleakprobe_agents.landing.rows import Landed, event_times, row_count, table_rows
@@ -21,6 +22,7 @@ from goleakprobe_schemas import EventError, EventInvalidError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from goleakprobe_agents.event_ids import EventKey
     from goleakprobe_agents.intake import Message
     from goleakprobe_schemas import Topic
 
@@ -59,6 +61,7 @@ class PendingPartition:
         *,
         first_offset: int,
         origins: dict[str, tuple[int, int]] | None = None,
+        recent_events: bytes = b"",
         day: str = "",
     ) -> None:
         self.topic, self.partition, self.log_id = topic, partition, log_id
@@ -70,6 +73,8 @@ class PendingPartition:
         """When the oldest of what is pending came, on the monotonic clock."""
         self.messages: list[Message] = []
         self._marks = OriginMarks(origins)
+        self._recent = RecentEvents(recent_events)
+        self._keys: list[EventKey] = []
         self._day = day
         self._landed: list[Landed] = []
         self._refused: list[Refused] = []
@@ -119,6 +124,7 @@ class PendingPartition:
             min_time_ns=times[0] if times else None,
             max_time_ns=times[1] if times else None,
             origins=self._marks.passed,
+            event_keys=b"".join(self._keys[-WINDOW_EVENTS:]),
         )
         return Harvest(rows, footer, self._file_day(), list(self._refused))
 
@@ -127,7 +133,8 @@ class PendingPartition:
         self.messages = []
         self.first_offset = self.guard.next_offset
         self.rows = self.body_bytes = self._repeated = self._absent = 0
-        self._landed, self._refused, self.since, self._day = [], [], None, day
+        self._landed, self._refused, self._keys = [], [], []
+        self.since, self._day = None, day
 
     def _admit(self, message: Message) -> None:
         if self.since is None:
@@ -139,13 +146,24 @@ class PendingPartition:
             self._refused.append(Refused(message, error))
             self.body_bytes += len(message.value or b"")
             return
-        origin = origin_of(message)
-        if origin is not None and not self._marks.admit(origin):
+        if not self._is_new(message):
             self._repeated += 1
             return
         self._landed.append(Landed(message.offset, record.event))
         self.rows += row_count(self.topic, record.event)
         self.body_bytes += len(message.value or b"")
+
+    def _is_new(self, message: Message) -> bool:
+        origin = origin_of(message)
+        if origin is not None:
+            return self._marks.admit(origin)
+        key = event_key(message)
+        if key is None:
+            return True
+        if not self._recent.admit(key):
+            return False
+        self._keys.append(key)
+        return True
 
     def _rows(self) -> pa.Table:
         try:

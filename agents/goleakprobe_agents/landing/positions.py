@@ -6,7 +6,8 @@ own it want the same name, which only one can have.
 
 The day in the folder name never falls from one file of a partition to the next (see lander.py),
 so the newest file stands in the partition's last day. Compaction and retention must leave the
-newest file of every partition alone: it is the position.
+newest file of every partition alone, because it is the position, and had better leave the newest
+RECENT_FILES: their footers name the events by which repetitions are known again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
 
     from goleakprobe_agents.landing.store import LakeStore
 
-__all__ = ["LandedFile", "file_name", "landed_files", "newest_files"]
+__all__ = [
+    "RECENT_FILES",
+    "LandedFile",
+    "file_name",
+    "landed_files",
+    "newest_files",
+    "recent_files",
+]
+
+RECENT_FILES = 32
+"""How many files of a partition tell a new owner what was landed of late."""
 
 _NAME = re.compile(
     r"(?P<topic>[a-zA-Z0-9._]+)-(?P<partition>\d{4,})-(?P<log>[0-9a-f]*)-(?P<first>\d{20})\.parquet"
@@ -57,22 +68,31 @@ def landed_files(lake: LakeStore, table: str) -> Iterator[LandedFile]:
 def newest_files(
     lake: LakeStore, table: str, topic: str, log_id: str, partitions: Iterable[int]
 ) -> dict[int, LandedFile]:
-    """The newest file of each partition that has one.
+    """The newest file of each partition that has one."""
+    recent = recent_files(lake, table, topic, log_id, partitions)
+    return {partition: files[0] for partition, files in recent.items()}
 
-    Reads days backwards and stops at the day by which every partition was found.
+
+def recent_files(
+    lake: LakeStore, table: str, topic: str, log_id: str, partitions: Iterable[int]
+) -> dict[int, list[LandedFile]]:
+    """The newest files, newest first, of each partition that has any; at most RECENT_FILES.
+
+    Reads days backwards and stops one day beyond that by which every partition was found, for a
+    partition's newest day may just have begun.
     """
-    wanted, newest = set(partitions), dict[int, LandedFile]()
+    wanted, found = set(partitions), dict[int, list[LandedFile]]()
     for day in lake.days(table):
-        if not wanted:
-            break
+        complete = wanted <= found.keys()
         for file in _day_files(lake, table, day):
-            if (file.topic, file.log_id) != (topic, log_id) or file.partition not in wanted:
-                continue
-            known = newest.get(file.partition)
-            if known is None or known.first_offset < file.first_offset:
-                newest[file.partition] = file
-        wanted -= set(newest)
-    return newest
+            if (file.topic, file.log_id) == (topic, log_id) and file.partition in wanted:
+                found.setdefault(file.partition, []).append(file)
+        if complete:
+            break
+    return {
+        partition: sorted(files, key=lambda file: file.first_offset, reverse=True)[:RECENT_FILES]
+        for partition, files in found.items()
+    }
 
 
 def _day_files(lake: LakeStore, table: str, day: str) -> Iterator[LandedFile]:

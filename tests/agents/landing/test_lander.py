@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from goleakprobe.lake.verify import verify_lake
 from goleakprobe_agents.errors import LandingConflictError, LogGapError, StoppingError
 from goleakprobe_agents.landing import Lander, LocalLake
+from goleakprobe_agents.landing.positions import RECENT_FILES
 from goleakprobe_agents.patience import Patience
 from goleakprobe_agents.settings import Duration, LakeSettings
 from goleakprobe_agents.shell import Place
 from goleakprobe_schemas import RUNTIMES
-from stream_messages import fetched, samples
+from stream_messages import a_sample, fetched, samples, with_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +121,53 @@ async def test_two_owners_cannot_both_land_the_same(tmp_path: Path) -> None:
         await zombie.lander.tick()
     assert landed(tmp_path) == list(range(5))
     assert zombie.acknowledged == []
+
+
+@hypothesis_settings(deadline=None, max_examples=30)
+@given(
+    numbers=st.lists(st.integers(0, 9), min_size=1, max_size=40),
+    cuts=st.sets(st.tuples(st.integers(0, 40), st.sampled_from(["land", "die", "rebalance"]))),
+)
+async def test_however_often_an_event_comes_it_is_landed_once_by_whoever(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], cuts: set[tuple[int, str]]
+) -> None:
+    lake = tmp_path_factory.mktemp("lake")
+    log = [with_id(fetched(RUNTIMES, n, a_sample(e)), f"{e}") for n, e in enumerate(numbers)]
+    life = Life(lake)
+    at = await life.begin()
+    for until, then in sorted(cuts):
+        await life.lander.take(log[at:until])
+        at = max(at, min(until, len(log)))
+        if then == "land":
+            await life.lander.tick()
+        else:
+            life = Life(lake) if then == "die" else life
+            at = await life.begin()
+    await life.lander.take(log[at:])
+    await life.lander.flush()
+    first_seen = {e: n for n, e in reversed(list(enumerate(numbers)))}
+    assert sorted(landed(lake)) == sorted(first_seen.values())
+    verification = verify_lake(lake)
+    assert verification.violations == ()
+    assert verification.total("repeated") == len(numbers) - len(set(numbers))
+
+
+async def test_more_files_than_a_new_owner_reads_are_no_hindrance(tmp_path: Path) -> None:
+    first = Life(tmp_path)
+    await first.begin()
+    for n in range(RECENT_FILES + 5):
+        await first.lander.take([with_id(fetched(RUNTIMES, n, a_sample(n)), f"{n}")])
+        await first.lander.tick()
+    second = Life(tmp_path)
+    at = await second.begin()
+    repeats = [
+        with_id(fetched(RUNTIMES, at + place, a_sample(n)), f"{n}")
+        for place, n in enumerate(range(5, RECENT_FILES + 5))
+    ]
+    await second.lander.take(repeats)
+    await second.lander.flush()
+    assert landed(tmp_path) == list(range(RECENT_FILES + 5))
+    assert verify_lake(tmp_path).total("repeated") == RECENT_FILES
 
 
 @hypothesis_settings(deadline=None, max_examples=30)

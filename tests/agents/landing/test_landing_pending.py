@@ -7,7 +7,7 @@ import pytest
 from goleakprobe_agents.errors import LogRewoundError
 from goleakprobe_agents.landing.pending import PendingPartition
 from goleakprobe_schemas import RUNTIMES, SNAPSHOTS
-from stream_messages import START_SECONDS, a_sample, fetched, samples, snapshots
+from stream_messages import START_SECONDS, a_sample, fetched, samples, snapshots, with_id
 
 LOG = "0a0a0a0a"
 DAY_SECONDS = 86_400
@@ -92,6 +92,31 @@ def test_an_event_derived_twice_lands_once_also_over_files_and_owners() -> None:
     owner_after.take([derived(3, 8), derived(4, 9)])  # type: ignore[list-item]
     footer = owner_after.harvest().footer
     assert (footer.events, footer.repeated) == (1, 1)
+
+
+def test_a_source_event_that_comes_twice_lands_once() -> None:
+    partition = a_partition()
+    partition.take([with_id(fetched(RUNTIMES, n, a_sample(n)), f"{n % 3}") for n in range(5)])
+    footer = partition.harvest().footer
+    assert (footer.events, footer.repeated) == (3, 2)
+    partition.clear("2023-11-14")
+    partition.take([with_id(fetched(RUNTIMES, 5, a_sample(1)), "1")])
+    footer = partition.harvest().footer
+    assert (footer.events, footer.repeated, footer.event_keys) == (0, 1, b"")
+
+
+def test_events_without_an_id_are_all_different() -> None:
+    partition = a_partition()
+    partition.take([fetched(RUNTIMES, n, a_sample(0)) for n in range(3)])
+    assert partition.harvest().footer.events == 3
+
+
+def test_what_is_no_event_does_not_stand_for_the_event_of_its_id() -> None:
+    partition = a_partition()
+    garbage = with_id(fetched(RUNTIMES, 0, b"garbage"), "1")
+    partition.take([garbage, with_id(fetched(RUNTIMES, 1, a_sample(1)), "1")])
+    footer = partition.harvest().footer
+    assert (footer.events, footer.dead_letters, footer.repeated) == (1, 1, 0)
 
 
 def test_a_gap_is_answered_with_all_before_it_taken() -> None:

@@ -28,7 +28,7 @@ from goleakprobe_agents.settings import (
     StreamSettings,
 )
 from goleakprobe_schemas import SNAPSHOTS
-from stream_load import fleet
+from stream_load import fleet, fleet_headers
 
 _MB = 1024 * 1024
 
@@ -65,8 +65,11 @@ def _run(broker: BrokerSettings, stream: RunningStream, given: argparse.Namespac
     print("minute,role,rss_mb,cpu_seconds,lag,restarts,events,sent", flush=True)
     while (now := time.monotonic()) - began < given.minutes * 60:
         while sent < (now - began) * given.rate:
-            key, body, _ = next(load)
-            held.append(producer.send(SNAPSHOTS.name, key=key.encode(), value=body))
+            key, body, time_ns = next(load)
+            headers = fleet_headers(key, time_ns)
+            held.append(
+                producer.send(SNAPSHOTS.name, key=key.encode(), value=body, headers=headers)
+            )
             sent += 1
         if len(held) > 1000:
             for future in held:
