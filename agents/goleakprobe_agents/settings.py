@@ -113,8 +113,10 @@ class LakeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where rows land and how files are cut."""
 
     path: str = "lake"
-    roll_interval: Duration = Duration(5)
+    roll_interval: Duration = Duration(60)
+    """How long rows may wait for a file. Findings and alerts do not wait for files."""
     roll_rows: int = 50_000
+    """A file is cut earlier once it has so many."""
 
 
 class StateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -104,7 +104,7 @@ def quix_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 def ours(broker: BrokerSettings, folder: Path, role: str, workers: int = 1) -> Speed:
     settings = StreamSettings(
         broker=broker,
-        lake=LakeSettings(path=str(folder / "lake")),
+        lake=LakeSettings(path=str(folder / "lake"), roll_interval=Duration(5)),
         state=StateSettings(path=str(folder / "state")),
     )
     name = {"detect": "detection", "land": "landing"}[role]
