@@ -44,6 +44,9 @@ _COMMIT_SECONDS = 1.0
 # A worker that waits for a full disk keeps its partitions: nobody else could do better.
 _POLL_SECONDS = 86_400.0
 _REQUEST_SECONDS = 90.0
+# A broker that is just starting may not name a topic yet; the group's leader then gives nobody its
+# partitions, and looks again only when metadata are this old (aiokafka: five minutes).
+_METADATA_MS = 10_000
 _SUMMARY_CHARS = 1000
 _TRACE_CHARS = 6000
 
@@ -68,6 +71,7 @@ def build_app(settings: StreamSettings, role: str) -> Any:
         broker_commit_interval=_COMMIT_SECONDS,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_FETCH_BYTES,
+        consumer_metadata_max_age_ms=_METADATA_MS,
         key_serializer="raw",
         value_serializer="raw",
         stream_wait_empty=False,

@@ -125,7 +125,7 @@ class Lander:
         self._closing = True
         async with self._lock:
             for partition in self._partitions.values():
-                if partition.messages:
+                if partition.taken:
                     await self._land(partition)
 
     def progress(self) -> Mapping[Place, int]:
@@ -140,7 +140,7 @@ class Lander:
         return (
             partition.rows >= self._settings.roll_rows
             or partition.body_bytes >= _MAX_PENDING_BYTES
-            or len(partition.messages) >= _MAX_PENDING_MESSAGES
+            or partition.taken >= _MAX_PENDING_MESSAGES
         )
 
     async def _land(self, partition: PendingPartition) -> None:

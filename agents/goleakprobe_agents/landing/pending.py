@@ -9,33 +9,27 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from goleakprobe_agents.errors import LogGapError
 from goleakprobe_agents.event_ids import WINDOW_EVENTS, RecentEvents, event_key
 from goleakprobe_agents.intake import ContiguityGuard, decode_message
 from goleakprobe_agents.landing.files import Footer
-from goleakprobe_agents.landing.rows import Landed, event_times, row_count, table_rows
+from goleakprobe_agents.landing.gathering import Gathering
 from goleakprobe_agents.origins import OriginMarks, origin_of
-from goleakprobe_schemas import EventError, EventInvalidError
+from goleakprobe_schemas import EventError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
     from goleakprobe_agents.event_ids import EventKey
     from goleakprobe_agents.intake import Message
+    from goleakprobe_agents.landing.gathering import Refused
     from goleakprobe_schemas import Topic
 
-__all__ = ["Harvest", "PendingPartition", "Refused"]
+__all__ = ["Harvest", "PendingPartition"]
 
 _LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-
-
-class Refused:
-    """A message that is no event, and why."""
-
-    def __init__(self, message: Message, error: EventError) -> None:
-        self.message, self.error = message, error
 
 
 class Harvest:
@@ -67,17 +61,17 @@ class PendingPartition:
         self.topic, self.partition, self.log_id = topic, partition, log_id
         self.first_offset = first_offset
         self.guard = ContiguityGuard(topic.name, partition, next_offset=first_offset)
-        self.rows = 0
+        self.taken = 0
+        """Messages that wait to be landed."""
         self.body_bytes = 0
         self.since: float | None = None
         """When the oldest of what is pending came, on the monotonic clock."""
-        self.messages: list[Message] = []
         self._marks = OriginMarks(origins)
         self._recent = RecentEvents(recent_events)
         self._keys: list[EventKey] = []
         self._day = day
-        self._landed: list[Landed] = []
-        self._refused: list[Refused] = []
+        self._first_timestamp: float | None = None
+        self._gathering = Gathering(topic, partition)
         self._repeated = 0
         self._absent = 0
 
@@ -85,6 +79,11 @@ class PendingPartition:
     def pending(self) -> int:
         """How many offsets wait to be landed."""
         return self.guard.next_offset - self.first_offset
+
+    @property
+    def rows(self) -> int:
+        """How many rows wait to be landed."""
+        return self._gathering.rows
 
     def take(self, messages: Sequence[Message]) -> LogGapError | None:
         """Take messages in; the gap that ended the line, if any, with all before it taken."""
@@ -108,8 +107,8 @@ class PendingPartition:
 
         An event with a value that no column holds is refused like one that cannot be decoded.
         """
-        rows = self._rows()
-        times = event_times(self.topic, self._landed)
+        gathered = self._gathering
+        rows, times = gathered.table(), gathered.times
         footer = Footer(
             topic=self.topic.name,
             partition=self.partition,
@@ -117,8 +116,8 @@ class PendingPartition:
             first_offset=self.first_offset,
             last_offset=self.guard.next_offset - 1,
             rows=rows.num_rows,
-            events=len(self._landed),
-            dead_letters=len(self._refused),
+            events=gathered.events,
+            dead_letters=len(gathered.refused),
             repeated=self._repeated,
             absent=self._absent,
             min_time_ns=times[0] if times else None,
@@ -126,31 +125,30 @@ class PendingPartition:
             origins=self._marks.passed,
             event_keys=b"".join(self._keys[-WINDOW_EVENTS:]),
         )
-        return Harvest(rows, footer, self._file_day(), list(self._refused))
+        return Harvest(rows, footer, self._file_day(), list(gathered.refused))
 
     def clear(self, day: str) -> None:
         """Forget what was landed under ``day``."""
-        self.messages = []
         self.first_offset = self.guard.next_offset
-        self.rows = self.body_bytes = self._repeated = self._absent = 0
-        self._landed, self._refused, self._keys = [], [], []
-        self.since, self._day = None, day
+        self.taken = self.body_bytes = self._repeated = self._absent = 0
+        self._gathering, self._keys = Gathering(self.topic, self.partition), []
+        self.since, self._first_timestamp, self._day = None, None, day
 
     def _admit(self, message: Message) -> None:
         if self.since is None:
             self.since = time.monotonic()
-        self.messages.append(message)
+        if self._first_timestamp is None:
+            self._first_timestamp = message.timestamp
+        self.taken += 1
         try:
             record = decode_message(self.topic, message)
         except EventError as error:
-            self._refused.append(Refused(message, error))
-            self.body_bytes += len(message.value or b"")
-            return
-        if not self._is_new(message):
-            self._repeated += 1
-            return
-        self._landed.append(Landed(message.offset, record.event))
-        self.rows += row_count(self.topic, record.event)
+            self._gathering.refuse(message, error)
+        else:
+            if not self._is_new(message):
+                self._repeated += 1
+                return
+            self._gathering.add(message, record.event)
         self.body_bytes += len(message.value or b"")
 
     def _is_new(self, message: Message) -> bool:
@@ -165,31 +163,8 @@ class PendingPartition:
         self._keys.append(key)
         return True
 
-    def _rows(self) -> pa.Table:
-        try:
-            return table_rows(self.topic, self.partition, self._landed)
-        except _UNFIT:
-            self._refuse_unfit()
-            return table_rows(self.topic, self.partition, self._landed)
-
-    def _refuse_unfit(self) -> None:
-        by_offset = {message.offset: message for message in self.messages}
-        fit = []
-        for landed in self._landed:
-            try:
-                table_rows(self.topic, self.partition, [landed])
-                fit.append(landed)
-            except _UNFIT as error:
-                reason = EventInvalidError(self.topic.name, f"no column holds it: {error}")
-                self._refused.append(Refused(by_offset[landed.offset], reason))
-        self._landed = fit
-
     def _file_day(self) -> str:
-        if not self.messages:
+        if self._first_timestamp is None:
             return self._day or "1970-01-01"
-        seconds = min(max(self.messages[0].timestamp, 0.0), _LAST_DAY)
+        seconds = min(max(self._first_timestamp, 0.0), _LAST_DAY)
         return max(self._day, datetime.fromtimestamp(seconds, UTC).date().isoformat())
-
-
-# What pyarrow raises for integers beyond 64 bits and text that is no UTF-8.
-_UNFIT = (pa.ArrowInvalid, OverflowError, UnicodeError)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Columns = dict[str, Any]
 
-__all__ = ["Landed", "event_times", "row_count", "table_rows"]
+__all__ = ["Landed", "event_times", "in_order", "row_count", "rows_as_they_come", "table_rows"]
 
 _SORTED_BY = ("time_ns", "signature", "service", "namespace")
 """Least significant first."""
@@ -64,13 +64,23 @@ def table_rows(topic: Topic, partition: int, landed: Sequence[Landed]) -> pa.Tab
 
     Raises ``pyarrow.ArrowInvalid`` or OverflowError for an event with a number no column holds.
     """
+    return in_order([rows_as_they_come(topic, partition, landed)])
+
+
+def rows_as_they_come(topic: Topic, partition: int, landed: Sequence[Landed]) -> pa.Table:
+    """The rows of events in the events' order; raises as ``table_rows``."""
     schema = table_schema(topic.table)
     parts, message_of_row = _BUILDERS[topic.table]([each.event for each in landed])
     offsets = [each.offset for each in landed]
     parts["kafka_offset"] = _spread(pa.array(offsets, pa.int64()), message_of_row)
     parts["kafka_partition"] = pa.array(np.full(len(parts["kafka_offset"]), partition, np.int32))
     columns = [_as(field.type, parts[field.name]) for field in schema]
-    rows = pa.Table.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def in_order(parts: Sequence[pa.Table]) -> pa.Table:
+    """Rows of one table, put together and sorted as ``table_rows`` does."""
+    rows = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
     return rows.take(pa.array(_order(rows)))
 
 
