@@ -24,6 +24,7 @@ import uvloop
 from goleakprobe_agents.admin import check_topics, log_ids
 from goleakprobe_agents.app import build_app, end_process, read_from_shell
 from goleakprobe_agents.errors import BrokerUnavailableError, StoppingError, StreamError
+from goleakprobe_agents.heap import give_memory_back
 from goleakprobe_agents.log_stream import lossy_stderr
 from goleakprobe_agents.patience import Patience
 from goleakprobe_agents.publisher import Publisher
@@ -177,6 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--status", type=Path, default=None, metavar="FOLDER")
     given = parser.parse_args(arguments)
     configure_logging(given.role)
+    give_memory_back()
     try:
         settings = read_settings(given.settings)
         check_topics(settings.broker)
