@@ -1,7 +1,8 @@
 """The two stages of decoding as compiled loops; only the fast engine imports this.
 
-The rows are those of ``goleakprobe.trace.rows``: heads, locals, contexts. A read past a batch stays
-inside the padding and is found afterwards.
+Rows are written in thread order, four numbers each: time, actor, stack with reason or start stack
+above it, kind with the row's head above it (``goleakprobe.trace.rows`` says what heads and locals
+are). A read past a batch stays inside the padding and is found afterwards.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ __all__ = [
     "MESSAGES",
     "OK",
     "assign_slots",
+    "finish",
+    "look_up",
     "number_members",
     "place_slots",
     "read_events",
@@ -64,27 +67,22 @@ def read_events(  # noqa: C901
     roles: Bytes,
     counts: Bytes,
     status_rows: Bytes,
-    h_kind: Bytes,
-    h_time: Longs,
-    h_goroutine: Longs,
-    h_sequence: Ints,
-    h_actor: Longs,
-    h_stack: Ints,
-    h_start: Ints,
-    l_kind: Bytes,
-    l_time: Longs,
-    l_reason: Ints,
-    l_stack: Ints,
-    l_head: Ints,
+    rows: Longs,
+    goroutines: Longs,
+    sequences: Ints,
     locals_of: Ints,
+    first_of: Longs,
 ) -> tuple[int, int, int, int, int]:
-    """Rows of all batches → error, events, heads, locals, heads that are a goroutine's first."""
+    """Rows of all batches → error, events, rows, heads, goroutines.
+
+    ``goroutines``, ``sequences`` and ``locals_of`` are the heads'; ``first_of`` are the goroutines
+    of heads that a goroutine begins a generation with.
+    """
     heads = 0
-    held = 0
-    events = 0
     firsts = 0
-    head_room = len(h_kind) - 1
-    local_room = len(l_kind) - 2
+    written = 0
+    events = 0
+    room = len(goroutines) - 4
     args = np.zeros(8, np.int64)
     running = np.int64(-1)
     head = np.int64(-1)
@@ -100,7 +98,7 @@ def read_events(  # noqa: C901
             role = roles[kind]
             count = counts[kind]
             if role & _UNKNOWN:
-                return _EVENT, events, heads, held, firsts
+                return _EVENT, events, written, heads, firsts
             i += 1
             for j in range(count):
                 byte = octets[i]
@@ -115,44 +113,44 @@ def read_events(  # noqa: C901
                         value |= np.uint64(byte & 0x7F) << shift
                         if byte < 0x80:
                             if shift == np.uint64(63) and byte > 1:
-                                return _NUMBER, events, heads, held, firsts
+                                return _NUMBER, events, written, heads, firsts
                             break
                         shift += np.uint64(7)
                         if shift > np.uint64(63):
-                            return _NUMBER, events, heads, held, firsts
+                            return _NUMBER, events, written, heads, firsts
                 args[j] = np.int64(value)
             if i > end:
-                return _NUMBER, events, heads, held, firsts
+                return _NUMBER, events, written, heads, firsts
             events += 1
             delta = args[0]
             if delta < 0 or delta > (1 << 56):
-                return _RANGE, events, heads, held, firsts
+                return _RANGE, events, written, heads, firsts
             time += delta
             if role & (_HEAD | _LOCAL) == 0:
                 continue
-            if heads >= head_room or held >= local_room:
-                return FULL, events, heads, held, firsts
+            if written >= room:
+                return FULL, events, written, heads, firsts
             if role & _LOCAL:
                 if head < 0:
-                    return LACKS_GOROUTINE, events, heads, held, firsts
-                l_kind[held] = kind
-                l_time[held] = time
-                l_reason[held] = 0
-                l_stack[held] = 0
-                l_head[held] = head
+                    return LACKS_GOROUTINE, events, written, heads, firsts
                 locals_of[head] += 1
+                row_kind = np.int64(kind)
+                ids = np.int64(0)
                 if kind in (_GO_BLOCK, _GO_STOP):
                     if (args[1] | args[2]) >> 31:
-                        return _RANGE, events, heads, held, firsts
-                    l_reason[held] = args[1]
-                    l_stack[held] = args[2]
+                        return _RANGE, events, written, heads, firsts
+                    ids = args[2] | args[1] << 32
                 elif kind == _GO_SYSCALL_BEGIN:
                     if args[2] >> 31:
-                        return _RANGE, events, heads, held, firsts
-                    l_stack[held] = args[2]
+                        return _RANGE, events, written, heads, firsts
+                    ids = args[2]
                 elif role & _SWITCH:
-                    l_kind[held] = _SWITCH_BLOCK if kind == _GO_SWITCH else _SWITCH_DESTROY
-                held += 1
+                    row_kind = np.int64(_SWITCH_BLOCK if kind == _GO_SWITCH else _SWITCH_DESTROY)
+                rows[written, 0] = time
+                rows[written, 1] = running
+                rows[written, 2] = ids
+                rows[written, 3] = row_kind | head << 8
+                written += 1
             if role & _HEAD == 0:
                 if role & _RELEASE:
                     running = np.int64(-1)
@@ -160,57 +158,60 @@ def read_events(  # noqa: C901
                 continue
             goroutine = args[1]
             if goroutine < 0:
-                return _RANGE, events, heads, held, firsts
-            h_kind[heads] = kind
-            h_time[heads] = time
-            h_goroutine[heads] = goroutine
-            h_actor[heads] = running
-            h_sequence[heads] = 0
-            h_stack[heads] = 0
-            h_start[heads] = 0
-            locals_of[heads] = 0
+                return _RANGE, events, written, heads, firsts
+            row_kind = np.int64(kind)
+            ids = np.int64(0)
+            sequence = np.int64(0)
             binds = role & _BIND != 0
+            begins = True
             if role & _IS_STATUS:
                 status = args[3]
                 if status < 1 or status > 4:
-                    return _STATUS, events, heads, held, firsts
-                h_kind[heads] = status_rows[status]
+                    return _STATUS, events, written, heads, firsts
+                row_kind = np.int64(status_rows[status])
                 if kind == _GO_STATUS_STACK:
                     if args[4] >> 31:
-                        return _RANGE, events, heads, held, firsts
-                    h_stack[heads] = args[4]
+                        return _RANGE, events, written, heads, firsts
+                    ids = args[4]
                 binds = status == 2 or (status == 3 and np.uint64(args[2]) == threads[k])
-                firsts += 1
             elif kind in (_GO_CREATE, _GO_CREATE_BLOCKED):
                 if (args[2] | args[3]) >> 31:
-                    return _RANGE, events, heads, held, firsts
-                h_start[heads] = args[2]
-                h_stack[heads] = args[3]
-                firsts += 1
-            elif kind == _GO_CREATE_SYSCALL:
-                firsts += 1
-            else:
+                    return _RANGE, events, written, heads, firsts
+                ids = args[3] | args[2] << 32
+            elif kind != _GO_CREATE_SYSCALL:
+                begins = False
                 if args[2] >> 31:
-                    return _RANGE, events, heads, held, firsts
-                h_sequence[heads] = args[2]
+                    return _RANGE, events, written, heads, firsts
+                sequence = args[2]
                 if kind == _GO_UNBLOCK:
                     if args[3] >> 31:
-                        return _RANGE, events, heads, held, firsts
-                    h_stack[heads] = args[3]
+                        return _RANGE, events, written, heads, firsts
+                    ids = args[3]
                 elif role & _SWITCH:
-                    h_kind[heads] = _SWITCH_UNBLOCK
-                    l_kind[held] = _SWITCH_START
-                    l_time[held] = time
-                    l_reason[held] = 0
-                    l_stack[held] = 0
-                    l_head[held] = heads
-                    locals_of[heads] = 1
-                    held += 1
+                    row_kind = np.int64(_SWITCH_UNBLOCK)
+            goroutines[heads] = goroutine
+            sequences[heads] = sequence
+            locals_of[heads] = 0
+            if begins:
+                first_of[firsts] = goroutine
+                firsts += 1
+            rows[written, 0] = time
+            rows[written, 1] = running
+            rows[written, 2] = ids
+            rows[written, 3] = row_kind | heads << 8
+            written += 1
+            if role & _SWITCH:
+                locals_of[heads] = 1
+                rows[written, 0] = time
+                rows[written, 1] = -1
+                rows[written, 2] = 0
+                rows[written, 3] = _SWITCH_START | heads << 8
+                written += 1
             if binds:
                 running = goroutine
                 head = np.int64(heads)
             heads += 1
-    return OK, events, heads, held, firsts
+    return OK, events, written, heads, firsts
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
@@ -267,72 +268,68 @@ def assign_slots(
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
-def place_slots(
-    slots: Ints,
-    locals_of: Ints,
-    places: Longs,
-    at_head: Longs,
-    next_local: Longs,
-) -> None:
-    """Row of every slot, of every head, and of the first local of every head."""
+def place_slots(slots: Ints, locals_of: Ints, places: Ints, following: Ints) -> None:
+    """The place of every slot, and of every head."""
     for i in range(len(slots)):
         places[slots[i] + 1] = 1 + locals_of[i]
     for k in range(1, len(places)):
         places[k] += places[k - 1]
     for i in range(len(slots)):
-        p = places[slots[i]]
-        at_head[i] = p
-        next_local[i] = p + 1
+        following[i] = places[slots[i]]
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
 def spread(
-    at_head: Longs,
-    next_local: Longs,
-    h_kind: Bytes,
-    h_time: Longs,
-    h_stack: Ints,
-    h_start: Ints,
-    h_actor: Longs,
-    l_kind: Bytes,
-    l_time: Longs,
-    l_reason: Ints,
-    l_stack: Ints,
-    l_head: Ints,
-    h_goroutine: Longs,
+    rows: Longs,
+    following: Ints,
+    kind: Bytes,
+    time: Longs,
+    actor: Longs,
+    stack: Ints,
+    upper: Ints,
+) -> None:
+    """Write every row to its place, ids still local; ``upper`` is a reason or a start stack.
+
+    ``following`` is where the next row of each head goes: a head precedes its locals. Every column
+    written in passing costs lines of the cache, so what follows from others is left to ``finish``.
+    """
+    for i in range(len(rows)):
+        last = rows[i, 3]
+        head = last >> 8
+        p = following[head]
+        following[head] = p + 1
+        ids = rows[i, 2]
+        kind[p] = last & 0xFF
+        time[p] = rows[i, 0]
+        actor[p] = rows[i, 1]
+        stack[p] = ids & 0x7FFFFFFF
+        upper[p] = ids >> 32
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def finish(
     befores: Bytes,
     afters: Bytes,
     kind: Bytes,
-    time: Longs,
-    stack: Ints,
+    upper: Ints,
     start: Ints,
-    actor: Longs,
-    reason: Ints,
     before: Bytes,
     after: Bytes,
 ) -> None:
-    """Write every row to its place; ``next_local`` is where each head's next local goes."""
-    for i in range(len(at_head)):
-        p = at_head[i]
-        k = h_kind[i]
-        kind[p] = k
-        before[p] = befores[k]
-        after[p] = afters[k]
-        time[p] = h_time[i]
-        stack[p] = h_stack[i]
-        start[p] = h_start[i]
-        actor[p] = h_actor[i]
-        reason[p] = 0
-    for i in range(len(l_head)):
-        h = l_head[i]
-        p = next_local[h]
-        next_local[h] = p + 1
-        k = l_kind[i]
-        kind[p] = k
-        before[p] = befores[k]
-        after[p] = afters[k]
-        time[p] = l_time[i]
-        stack[p] = l_stack[i]
+    """Fill what follows from the kind; of ``upper`` the start stacks go, and reasons are left."""
+    for p in range(len(kind)):
+        row_kind = kind[p]
+        before[p] = befores[row_kind]
+        after[p] = afters[row_kind]
         start[p] = 0
-        actor[p] = -1 if k == _SWITCH_START else h_goroutine[h]
-        reason[p] = l_reason[i]
+        if row_kind in (_GO_CREATE, _GO_CREATE_BLOCKED):
+            start[p] = upper[p]
+            upper[p] = 0
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def look_up(values: Ints, column: Ints) -> None:
+    """Replace each number by the value at its place, or by the last one."""
+    last = len(values) - 1
+    for p in range(len(column)):
+        column[p] = values[min(column[p], last)]

@@ -20,23 +20,24 @@ class IdMap:
         keys.sort()
         values = np.fromiter((ids[key] for key in keys.tolist()), np.int32, len(keys))
         top = int(keys[-1]) if len(keys) else -1
-        self._sorted: NDArray[np.int64] | None = None
+        self.keys = np.empty(0, np.int64)
+        """Ascending ids where ``values`` is not indexed by the id itself; else empty."""
         if top <= 4 * len(keys) + _DIRECT_SLACK:
             # One entry more than ids: clipped look-ups past the end land on it.
-            self._table = np.full(top + 2, missing, np.int32)
-            self._table[keys] = values
+            self.values = np.full(top + 2, missing, np.int32)
+            self.values[keys] = values
         else:
-            self._sorted = keys
-            self._table = np.append(values, np.int32(missing))
+            self.keys = keys
+            self.values = np.append(values, np.int32(missing))
 
     def map(self, ids: NDArray[np.int64], out: NDArray[np.int32]) -> None:
         """Write what each id stands for; ids are not negative."""
-        if self._sorted is None:
-            self._table.take(ids, out=out, mode="clip")
+        if not len(self.keys):
+            self.values.take(ids, out=out, mode="clip")
             return
-        at = np.searchsorted(self._sorted, ids)
-        at[self._sorted.take(at, mode="clip") != ids] = len(self._sorted)
-        self._table.take(at, out=out, mode="clip")
+        at = np.searchsorted(self.keys, ids)
+        at[self.keys.take(at, mode="clip") != ids] = len(self.keys)
+        self.values.take(at, out=out, mode="clip")
 
 
 def dense_positions(members: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
