@@ -1,7 +1,7 @@
 // Command peer runs Go's own trace reader: the reference our decoder is compared with.
 //
 //	peer read  FILE          yields every event, keeps none
-//	peer cols  FILE          keeps every goroutine transition as columns
+//	peer cols  FILE          keeps a generation's goroutine transitions as columns
 //	peer dump  FILE ROWS TABLES   writes the transitions for a row-by-row comparison
 //
 // It prints one JSON line: events, transitions, CPU and wall seconds, and the error if one ended it.
@@ -31,6 +31,7 @@ type row struct {
 
 type columns struct {
 	rows    [][]row
+	used    int // chunks of rows in use
 	count   int
 	reasons map[string]int32
 	stacks  map[string]int32
@@ -87,9 +88,12 @@ func (c *columns) add(e trace.Event) {
 	} else if stack == 0 {
 		stack = c.stack(t.Stack)
 	}
-	last := len(c.rows) - 1
+	last := c.used - 1
 	if last < 0 || len(c.rows[last]) == cap(c.rows[last]) {
-		c.rows = append(c.rows, make([]row, 0, 1<<16))
+		if c.used == len(c.rows) {
+			c.rows = append(c.rows, make([]row, 0, 1<<16))
+		}
+		c.used++
 		last++
 	}
 	c.count++
@@ -98,6 +102,16 @@ func (c *columns) add(e trace.Event) {
 		Reason: reason, Stack: stack, StartStack: start,
 		Before: uint8(before), After: uint8(after), Time: int64(e.Time()),
 	})
+}
+
+// recycle begins a generation in the memory of the one before, as our decoder does: fresh pages
+// for a whole trace would cost the peer as much again as the columns.
+func (c *columns) recycle() {
+	for i := range c.rows {
+		c.rows[i] = c.rows[i][:0]
+	}
+	c.used = 0
+	clear(c.byStack)
 }
 
 func cpu() float64 {
@@ -128,6 +142,9 @@ func main() {
 			break
 		}
 		events++
+		if mode == "cols" && e.Kind() == trace.EventSync {
+			c.recycle()
+		}
 		if mode != "read" {
 			c.add(e)
 		}
@@ -152,7 +169,7 @@ func dump(c *columns, rowsPath, tablesPath string) {
 	}
 	out := bufio.NewWriterSize(rows, 1<<20)
 	// The rows' own memory: fixed-size fields without gaps, little-endian wherever this runs.
-	for _, chunk := range c.rows {
+	for _, chunk := range c.rows[:c.used] {
 		_, _ = out.Write(unsafe.Slice((*byte)(unsafe.Pointer(&chunk[0])), len(chunk)*int(unsafe.Sizeof(row{}))))
 	}
 	_ = out.Flush()
