@@ -21,6 +21,7 @@ _LANES = 768
 _RUN_UP = 16
 _FEWEST = 4096
 _MOST = 8
+_ANYWHERE = np.random.default_rng(0).integers(0, 6, 1 << 14, np.uint8)
 
 
 def find_event_starts(jumps: bytes) -> NDArray[np.int64]:
@@ -37,7 +38,7 @@ def find_event_starts(jumps: bytes) -> NDArray[np.int64]:
     marks = _mark_by_lanes(table, count)
     starts = np.flatnonzero(marks[:count])
     following = starts + table.take(starts)
-    wrong = np.flatnonzero(following[:-1] != starts[1:])
+    wrong = np.flatnonzero(following != np.append(starts[1:], count))
     if len(wrong):
         starts = _repaired(jumps, marks, starts, wrong)
     last = int(starts[-1])
@@ -59,29 +60,33 @@ def _walk(jumps: bytes, count: int) -> NDArray[np.int64]:
 
 def _mark_by_lanes(table: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
     """Marks at every place a lane stepped on; the true chain is all marked or nearly so."""
+    # No event is one number long: what seems so shows a lane that is out of step. Equal events
+    # could hold it there for ever, so it then goes anywhere near.
+    steps_from = table + (table == 1) * np.resize(_ANYWHERE, len(table))
     lanes = min(_LANES, count // 256)
     width = -(-count // lanes)
     place = np.minimum(np.arange(lanes, dtype=np.int64) * width, count)
     jump = np.empty(lanes, np.uint8)
     for _ in range(_RUN_UP):
-        table.take(place, out=jump, mode="clip")
+        steps_from.take(place, out=jump, mode="clip")
         place += jump
     place[0] = 0
     # A lane out of step may run past the end; the one before it need not follow it there.
-    bounds = np.minimum(np.append(place[1:], count), count)
+    np.minimum(place, count, out=place)
+    bounds = np.append(place[1:], count)
     marks = np.zeros(count + _MOST, np.bool_)
     steps = max(16, width // 4)
     path = np.empty((steps, lanes), np.int64)
     while True:
         path[0] = place
         for step in range(1, steps):
-            table.take(path[step - 1], out=jump, mode="clip")
+            steps_from.take(path[step - 1], out=jump, mode="clip")
             np.add(path[step - 1], jump, out=path[step])
         marks[path.reshape(-1)] = True
         last = path[-1]
         if (last >= bounds).all():
             return marks
-        table.take(last, out=jump, mode="clip")
+        steps_from.take(last, out=jump, mode="clip")
         place = last + jump
         steps = max(8, steps // 8)
         path = path[:steps]
@@ -114,8 +119,6 @@ def _repaired(
             at += jumps[at]
         if between:
             parts.append(np.array(between, np.int64))
-        resumed = link + 1
-        while resumed < len(starts) and starts[resumed] < at:
-            resumed += 1
+        resumed = int(np.searchsorted(starts, at))
     parts.append(starts[resumed:])
     return np.concatenate(parts)
