@@ -6,6 +6,7 @@ total. Only signatures with something against them travel on.
 
 from __future__ import annotations
 
+from itertools import chain
 from math import nan
 from sys import intern
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import msgspec
 import numpy as np
 
 from goleakprobe_agents.bank import SeriesBank, SeriesVerdicts, grown
+from goleakprobe_agents.detection.row_store import bytes_in
 from goleakprobe_agents.evidence import STUCK_SECONDS
 from goleakprobe_agents.rounds import rounds
 from goleakprobe_agents.rows import RowAllocator
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from goleakprobe_agents.detection.row_store import RowStore
     from goleakprobe_agents.settings import DetectionSettings
 
 __all__ = ["OVERFLOW_SIGNATURE", "AssessingStage"]
@@ -47,7 +50,8 @@ OVERFLOW_SIGNATURE = "0" * 32
 """Stands for all signatures of a target beyond the configured number."""
 
 _NS = 1_000_000_000
-_VERSION = 2
+_VERSION = 3
+_LENGTH_BYTES = 8
 _CLOCK_STEP_NS = 300 * _NS
 _FORGET_AFTER_NS = 3600 * _NS
 
@@ -61,9 +65,8 @@ class _State(msgspec.Struct):
     targets: dict[Key, TargetMemory]
     totals: RowAllocator
     rows: RowAllocator
-    total_bank: bytes
-    bank: bytes
-    facts: bytes
+    sizes: tuple[int, int, int]
+    """Bytes of the totals' detectors, the signatures' detectors and the facts, which follow."""
 
 
 class _Counted(msgspec.Struct):
@@ -126,31 +129,31 @@ class AssessingStage:
         return [output for output in answers if output is not None]
 
     def dump(self) -> bytes:
-        """The whole state as MessagePack."""
-        state = _State(
-            _VERSION,
-            self._targets,
-            self._totals,
-            self._rows,
-            self._total_bank.dump(),
-            self._bank.dump(),
-            self._facts.dump(),
-        )
-        return msgspec.msgpack.encode(state)
+        """The whole state: a head in MessagePack, then arrays, copied once."""
+        arrays = (self._total_bank.parts(), self._bank.parts(), self._facts.parts())
+        sizes = (bytes_in(arrays[0]), bytes_in(arrays[1]), bytes_in(arrays[2]))
+        state = _State(_VERSION, self._targets, self._totals, self._rows, sizes)
+        head = msgspec.msgpack.encode(state)
+        length = len(head).to_bytes(_LENGTH_BYTES, "little")
+        return b"".join([length, head, *chain.from_iterable(arrays)])
 
     def load(self, state: bytes) -> None:
         """Replace the state; ValueError for another version or damaged bytes."""
+        end = _LENGTH_BYTES + int.from_bytes(state[:_LENGTH_BYTES], "little")
         try:
-            loaded = msgspec.msgpack.decode(state, type=_State)
+            loaded = msgspec.msgpack.decode(state[_LENGTH_BYTES:end], type=_State)
         except msgspec.DecodeError as error:
             raise ValueError(f"not an assessing stage's state: {error}") from error
         if loaded.version != _VERSION:
             raise ValueError(f"assessing stage state of version {loaded.version}, not {_VERSION}")
         total_bank, bank = SeriesBank(self._settings, totals=True), SeriesBank(self._settings)
         facts = signature_facts()
-        total_bank.load(loaded.total_bank)
-        bank.load(loaded.bank)
-        facts.load(loaded.facts)
+        parts: tuple[SeriesBank | RowStore, ...] = (total_bank, bank, facts)
+        for part, size in zip(parts, loaded.sizes, strict=True):
+            part.load(state[end : end + size])
+            end += size
+        if end != len(state):
+            raise ValueError(f"an assessing stage's state has {len(state) - end} bytes too many")
         self._targets, self._totals, self._rows = loaded.targets, loaded.totals, loaded.rows
         self._total_bank, self._bank, self._facts = total_bank, bank, facts
         layouts = {target.row: target.layout() for target in self._targets.values()}

@@ -7,13 +7,14 @@ may be excused by its request rate, and one signature of it.
 from __future__ import annotations
 
 import math
+import struct
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 from goleakprobe_agents.detection.dual_window import DualWindow, DualWindowParameters
 from goleakprobe_agents.detection.evidence_engine import EvidenceEngine, EvidenceParameters
+from goleakprobe_agents.detection.row_store import bytes_in
 from goleakprobe_schemas import DualWindowFigures, GrowthFigures
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from goleakprobe_agents.detection.protocol import Verdicts
+    from goleakprobe_agents.detection.row_store import Parts
     from goleakprobe_agents.settings import DetectionSettings
 
 __all__ = ["SeriesBank", "SeriesVerdicts", "dual_window_figures", "dual_window_parameters", "grown"]
 
 _FIRST_ROWS = 256
+_HEAD = struct.Struct("<QQ")  # rows, bytes of the windows
 
 
 def grown(rows: int, wanted: int) -> int:
@@ -59,12 +62,6 @@ def dual_window_figures(verdicts: Verdicts, place: int) -> DualWindowFigures:
         z=_known(reasons["z"][place]),
         alarm=bool(verdicts.alarm[place]),
     )
-
-
-class _BankState(msgspec.Struct):
-    rows: int
-    windows: bytes
-    floors: bytes
 
 
 class SeriesVerdicts:
@@ -163,17 +160,21 @@ class SeriesBank:
             ),
         )
 
-    def dump(self) -> bytes:
-        """Both detectors' state."""
-        state = _BankState(self._rows, self._windows.dump(), self._floors.dump())
-        return msgspec.msgpack.encode(state)
+    def parts(self) -> Parts:
+        """Both detectors' state, in pieces (see RowStore.parts)."""
+        windows = self._windows.parts()
+        return [_HEAD.pack(self._rows, bytes_in(windows)), *windows, *self._floors.parts()]
 
     def load(self, state: bytes) -> None:
         """Replace the state; ValueError for bytes of another version or other parameters."""
-        loaded = msgspec.msgpack.decode(state, type=_BankState)
-        self._windows.load(loaded.windows)
-        self._floors.load(loaded.floors)
-        self._rows = loaded.rows
+        try:
+            rows, size = _HEAD.unpack_from(state)
+        except struct.error as error:
+            raise ValueError("a bank's state is cut short") from error
+        windows = _HEAD.size + size
+        self._windows.load(state[_HEAD.size : windows])
+        self._floors.load(state[windows:])
+        self._rows = rows
 
 
 def _known(figure: float) -> float | None:

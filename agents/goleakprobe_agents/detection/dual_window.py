@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Verdicts, accept
-from goleakprobe_agents.detection.row_store import Field, RowStore
+from goleakprobe_agents.detection.row_store import Field, Parts, RowStore, bytes_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,8 +163,12 @@ class DualWindow:
 
     def dump(self) -> bytes:
         """The whole bank: narrow rings, then wide ones."""
-        narrow = self._store.dump()
-        return len(narrow).to_bytes(8, "little") + narrow + self._wide.dump()
+        return b"".join(self.parts())
+
+    def parts(self) -> Parts:
+        """What ``dump`` puts together (see RowStore.parts)."""
+        narrow = self._store.parts()
+        return [bytes_in(narrow).to_bytes(8, "little"), *narrow, *self._wide.parts()]
 
     def load(self, state: bytes) -> None:
         """Replace the bank; ValueError, and no change, for bytes that are not its own."""

@@ -21,9 +21,12 @@ from goleakprobe_agents.detection.rising_floor import (
     RisingFloor,
     RisingFloorParameters,
 )
+from goleakprobe_agents.detection.row_store import bytes_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from goleakprobe_agents.detection.row_store import Parts
 
 __all__ = ["AGED_FLOORS", "TOTAL_FLOORS", "EvidenceEngine", "EvidenceParameters"]
 
@@ -94,8 +97,12 @@ class EvidenceEngine:
 
     def dump(self) -> bytes:
         """The whole bank."""
-        counts = self._counts.dump()
-        return len(counts).to_bytes(8, "little") + counts + self._aged.dump()
+        return b"".join(self.parts())
+
+    def parts(self) -> Parts:
+        """What ``dump`` puts together (see RowStore.parts)."""
+        counts = self._counts.parts()
+        return [bytes_in(counts).to_bytes(8, "little"), *counts, *self._aged.parts()]
 
     def load(self, state: bytes) -> None:
         """Replace the bank; ValueError, and no change, for bytes that are not its own."""

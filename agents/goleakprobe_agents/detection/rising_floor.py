@@ -32,7 +32,7 @@ from goleakprobe_agents.detection.fast_rise import (
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, leak_score
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
 from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
-from goleakprobe_agents.detection.row_store import Field, RowStore
+from goleakprobe_agents.detection.row_store import Field, Parts, RowStore
 from goleakprobe_agents.detection.trend import describe
 
 if TYPE_CHECKING:
@@ -184,7 +184,11 @@ class RisingFloor:
 
     def dump(self) -> bytes:
         """The whole bank."""
-        return self._store.dump()
+        return b"".join(self.parts())
+
+    def parts(self) -> Parts:
+        """What ``dump`` puts together (see RowStore.parts)."""
+        return self._store.parts()
 
     def load(self, state: bytes) -> None:
         """Replace the bank; ValueError, and no change, for bytes that are not its own."""

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Field", "RowStore"]
+__all__ = ["Field", "Parts", "RowStore", "bytes_in"]
+
+Parts = list[bytes | memoryview]
+"""Bytes in pieces, some of them arrays that live on."""
 
 _MAGIC = b"GLPB"
 _PREFIX = struct.Struct("<4sIII")  # magic, header bytes, body bytes modulo 2^32, crc32 of the body
@@ -79,15 +82,20 @@ class RowStore:
 
     def dump(self) -> bytes:
         """Format, row count and arrays, byte for byte, with a checksum."""
+        return b"".join(self.parts())
+
+    def parts(self) -> Parts:
+        """What ``dump`` puts together; only good until the next change, for nothing is copied.
+
+        A bank of 50,000 rows has 50 MB, and intake waits for it: one copy in all is enough.
+        """
         header = json.dumps({"layout": self.layout, "rows": self.rows}).encode()
-        # One copy in all: a bank of 50,000 rows has 50 MB, and intake waits for this.
-        parts = [_as_bytes(self._arrays[field.name]) for field in self.fields]
+        arrays = [_as_bytes(self._arrays[field.name]) for field in self.fields]
         checksum = 0
-        for part in parts:
-            checksum = zlib.crc32(part, checksum)
-        size = sum(part.nbytes for part in parts)
-        prefix = _PREFIX.pack(_MAGIC, len(header), size & 0xFFFFFFFF, checksum)
-        return b"".join([prefix, header, *parts])
+        for array in arrays:
+            checksum = zlib.crc32(array, checksum)
+        prefix = _PREFIX.pack(_MAGIC, len(header), bytes_in(arrays) & 0xFFFFFFFF, checksum)
+        return [prefix, header, *arrays]
 
     def load(self, state: bytes) -> None:
         """Replace all rows; ValueError, and no change, unless the bytes are whole and ours."""
@@ -106,6 +114,11 @@ class RowStore:
             offset += flat.nbytes
         self._arrays = arrays
         self.rows = rows
+
+
+def bytes_in(parts: Sequence[bytes | memoryview]) -> int:
+    """How long parts are together."""
+    return sum(memoryview(part).nbytes for part in parts)
 
 
 def _blank(field: Field, rows: int) -> NDArray[Any]:
