@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+import time
+from contextlib import closing, contextmanager
+from itertools import islice
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 
 from goleakprobe_agents.connection import client_options
 from goleakprobe_schemas import (
@@ -26,19 +30,22 @@ if TYPE_CHECKING:
 
 SCRAPE_SECONDS = 15
 _INSTANCES = 20
+_PACE_SECONDS = 0.05
 _WAITS = ("chan receive", "select", "IO wait", "sync.Cond.Wait", "semacquire")
 
 
-def fleet(targets: int, *, groups: int = 30, seed: int = 1) -> Iterator[tuple[str, bytes, int]]:
+def fleet(
+    targets: int, *, groups: int = 30, seed: int = 1, first: int = 0
+) -> Iterator[tuple[str, bytes, int]]:
     """Key, body and event time of scrape after scrape of every target, endlessly.
 
-    Key and event time together name an event.
+    Key and event time together name an event. Scrapes are counted from ``first`` on.
 
     Twenty instances a service. A third of the places are as busy as traffic has it, the others are
     pools and listeners that stand still; one target in a hundred leaks at one of its places.
     """
     dice = random.Random(seed)
-    number = 0
+    number = first
     while True:
         for target in range(targets):
             event = _snapshot(target, number, groups, dice)
@@ -101,40 +108,65 @@ def fleet_headers(key: str, time_ns: int) -> Headers:
 
 def publish_fleet(broker: BrokerSettings, messages: int, targets: int, *, groups: int = 30) -> int:
     """Publish so many snapshots as a collector does; the size of one body in bytes."""
+    size, futures = 0, []
+    with closing(_producer(broker)) as producer:
+        for key, body, time_ns in islice(fleet(targets, groups=groups), messages):
+            futures.append(_send(producer, key, body, time_ns))
+            size = len(body)
+            if len(futures) == 2000:
+                _settle(futures)
+        _settle(futures)
+    return size
+
+
+@contextmanager
+def publishing(
+    broker: BrokerSettings, rate: int, targets: int, *, first: int = 0
+) -> Iterator[None]:
+    """Publish so many snapshots a second for the time of a ``with``, from that scrape on."""
+    over = Event()
+
+    def publish() -> None:
+        load = fleet(targets, first=first)
+        with closing(_producer(broker)) as producer:
+            began, sent = time.monotonic(), 0
+            while not over.wait(_PACE_SECONDS):
+                due = int((time.monotonic() - began) * rate)
+                _settle([_send(producer, *each) for each in islice(load, due - sent)])
+                sent = due
+
+    thread = Thread(target=publish, name="publishing")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _producer(broker: BrokerSettings) -> Any:
     from kafka import KafkaProducer
 
-    producer = KafkaProducer(
+    return KafkaProducer(
         **client_options(broker),
         enable_idempotence=True,
         compression_type="lz4",
         linger_ms=20,
         batch_size=256 * 1024,
     )
-    size, futures = 0, []
-    try:
-        for _, (key, body, time_ns) in zip(
-            range(messages), fleet(targets, groups=groups), strict=False
-        ):
-            headers = fleet_headers(key, time_ns)
-            futures.append(
-                producer.send(
-                    SNAPSHOTS.name,
-                    key=key.encode(),
-                    value=body,
-                    headers=headers,
-                    timestamp_ms=time_ns // 1_000_000,
-                )
-            )
-            size = len(body)
-            if len(futures) == 2000:
-                _settle(futures)
-        _settle(futures)
-    finally:
-        producer.close()
-    return size
 
 
-def _settle(futures: list[object]) -> None:
+def _send(producer: Any, key: str, body: bytes, time_ns: int) -> Any:
+    return producer.send(
+        SNAPSHOTS.name,
+        key=key.encode(),
+        value=body,
+        headers=fleet_headers(key, time_ns),
+        timestamp_ms=time_ns // 1_000_000,
+    )
+
+
+def _settle(futures: list[Any]) -> None:
     for future in futures:
-        future.get(120)  # type: ignore[attr-defined]
+        future.get(120)
     futures.clear()
