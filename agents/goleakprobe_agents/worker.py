@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 import uvloop
@@ -169,7 +169,7 @@ class Worker:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one role; the exit code."""
+    """Run one role; the exit code of a failure. A stop in order ends the process."""
     parser = argparse.ArgumentParser(
         prog="python -m goleakprobe_agents.worker", description=__doc__
     )
@@ -192,7 +192,6 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_CONFIG
     except BaseException as error:
         end_process("worker failed", error)
-    return 0
 
 
 def _spare_collections() -> None:
@@ -205,9 +204,14 @@ def _spare_collections() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-async def _run(settings: StreamSettings, role: str, status_folder: Path) -> None:
+async def _run(settings: StreamSettings, role: str, status_folder: Path) -> NoReturn:
     _spare_collections()
     await Worker(settings, role, status_folder).run()
+    # All is durable that could be made so. A thread may still wait for a broker that is away, for
+    # a quarter of an hour, and leaving in order would wait for the thread.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def configure_logging(role: str) -> None:
