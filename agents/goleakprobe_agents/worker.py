@@ -53,6 +53,7 @@ EXIT_UNAVAILABLE = 75
 
 _TICK_SECONDS = 0.25
 _STATUS_SECONDS = 0.5
+_TIDY_SECONDS = 60.0
 _FLUSH_SECONDS = 15.0
 _STOP_SECONDS = 8.0
 _GC_THRESHOLDS = (50_000, 20, 50)
@@ -87,9 +88,11 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             telling = tasks.create_task(self._tell_on())
             ticking = tasks.create_task(self._tick_on())
+            tidying = tasks.create_task(self._tidy_on())
             starting = tasks.create_task(self._start())
             await self._stopping.wait()
             ticking.cancel()
+            tidying.cancel()
             await self._stop(starting)
             telling.cancel()
         self._tell("stopped")
@@ -124,6 +127,11 @@ class Worker:
                 return
             except Exception as error:
                 end_process("a due task failed", error)
+
+    async def _tidy_on(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS)
+            await asyncio.to_thread(give_memory_back)
 
     async def _tell_on(self) -> None:
         while True:
@@ -178,7 +186,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--status", type=Path, default=None, metavar="FOLDER")
     given = parser.parse_args(arguments)
     configure_logging(given.role)
-    give_memory_back()
     try:
         settings = read_settings(given.settings)
         check_topics(settings.broker)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 PROGRAM = """
 import psutil
 from goleakprobe_agents.heap import give_memory_back
-if not give_memory_back():
-    raise SystemExit("another malloc")
 
 def resident():
     return psutil.Process().memory_info().rss // 2**20
@@ -25,8 +23,11 @@ def wave():
     return resident(), buffers[-1]
 
 wave()
+if not give_memory_back():
+    raise SystemExit("another malloc")
 before = resident()
 high, survivor = wave()
+give_memory_back()
 print(high - before, resident() - before)
 """
 
