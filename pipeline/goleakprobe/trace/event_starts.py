@@ -19,6 +19,8 @@ __all__ = ["find_event_starts"]
 _LANES = 768
 # Events a lane walks before it marks any: most lanes are in step after three.
 _RUN_UP = 16
+# Steps between two looks at whether all are done; short, so that a path stays in the cache.
+_STRIDE = 16
 _FEWEST = 4096
 _MOST = 8
 _ANYWHERE = np.random.default_rng(0).integers(0, 6, 1 << 14, np.uint8)
@@ -75,21 +77,14 @@ def _mark_by_lanes(table: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
     np.minimum(place, count, out=place)
     bounds = np.append(place[1:], count)
     marks = np.zeros(count + _MOST, np.bool_)
-    steps = max(16, width // 4)
-    path = np.empty((steps, lanes), np.int64)
-    while True:
-        path[0] = place
-        for step in range(1, steps):
-            steps_from.take(path[step - 1], out=jump, mode="clip")
-            np.add(path[step - 1], jump, out=path[step])
+    path = np.empty((_STRIDE, lanes), np.int64)
+    while (place < bounds).any():
+        for at in path:
+            at[:] = place
+            steps_from.take(place, out=jump, mode="clip")
+            place += jump
         marks[path.reshape(-1)] = True
-        last = path[-1]
-        if (last >= bounds).all():
-            return marks
-        steps_from.take(last, out=jump, mode="clip")
-        place = last + jump
-        steps = max(8, steps // 8)
-        path = path[:steps]
+    return marks
 
 
 def _repaired(
