@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goleakprobe.simulate.goroutines import PAST_SECONDS, StackDraft
+from goleakprobe.simulate.goroutines import PAST_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from goleakprobe.simulate.series import Clock, SimulatedSeries
+    from goleakprobe.simulate.goroutines import StackDraft
 
-__all__ = ["BENIGN_STACKS", "LEAKING_STACKS", "simulate_stacks"]
+
+__all__ = ["BENIGN_STACKS", "LEAKING_STACKS"]
 
 
 def in_flight(d: StackDraft) -> None:
@@ -259,14 +260,6 @@ LEAKING_STACKS: dict[str, Callable[[StackDraft], None]] = {
         step_after_deploy, mid_series, hidden_in_diurnal,
     )
 }  # fmt: skip
-
-
-def simulate_stacks(family: str, n: int, clock: Clock, rng: np.random.Generator) -> SimulatedSeries:
-    """``n`` series of one family."""
-    leaking = family in LEAKING_STACKS
-    draft = StackDraft(rng, clock, n)
-    (LEAKING_STACKS if leaking else BENIGN_STACKS)[family](draft)
-    return draft.finish(family, leaking=leaking)
 
 
 def _deploy_some(d: StackDraft) -> None:
