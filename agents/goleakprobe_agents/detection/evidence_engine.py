@@ -2,9 +2,8 @@
 
 - A signature's *aged* goroutines (certainly older than ten minutes) are its strongest channel: a
   pool is old and does not grow, requests in flight grow and are not old. Where ages are known the
-  long scales judge the floor of the aged count; only the shortest scale, which sees a fast leak
-  before anything can have aged, judges the count itself.
-- Without ages the floor of the count is judged on every scale.
+  floor of the aged count is judged, else that of the count.
+- A signature's count is judged for a fast rise too, before anything can have aged.
 - Totals are judged with the request rate, which gets the benefit of the doubt.
 """
 
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from goleakprobe_agents.detection.fast_rise import FastRise
 from goleakprobe_agents.detection.protocol import Verdicts
 from goleakprobe_agents.detection.rising_floor import (
     LONG_SCALES,
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from goleakprobe_agents.detection.row_store import Parts
 
-__all__ = ["AGED_FLOORS", "TOTAL_FLOORS", "EvidenceEngine", "EvidenceParameters"]
+__all__ = ["AGED_FLOORS", "COUNT_FLOORS", "TOTAL_FLOORS", "EvidenceEngine", "EvidenceParameters"]
 
-AGED_FLOORS = RisingFloorParameters(LONG_SCALES, with_rate=False, of="aged", fast=False)
-TOTAL_FLOORS = RisingFloorParameters(LONG_SCALES, with_rate=True, of="total", fast=False)
+AGED_FLOORS = RisingFloorParameters(LONG_SCALES, with_rate=False, of="aged")
+COUNT_FLOORS = RisingFloorParameters(LONG_SCALES, with_rate=False)
+TOTAL_FLOORS = RisingFloorParameters(LONG_SCALES, with_rate=True, of="total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +41,21 @@ class EvidenceParameters:
 
     stack: bool = True
     with_aged: bool = True
-    with_rate: bool = False
     unbroken: bool = False
-    """See `RisingFloorParameters`."""
+    """Whether a signature's rise that lasts is fast enough, whatever came before: see `FastRise`."""
 
     @classmethod
     def for_totals(cls) -> EvidenceParameters:
         """For the total count of a process."""
-        return cls(stack=False, with_aged=False, with_rate=True)
+        return cls(stack=False, with_aged=False)
 
 
 class EvidenceEngine:
     """A bank of combined evidence. Channels used: all, as far as the parameters say.
 
-    Reasons: those of `RisingFloor` for the channel that decided, and ``by_age`` (1 where that was
-    the aged count, else 0).
+    Reasons: those of `RisingFloor`, the ones about the rise from whichever detector decided;
+    ``by_age`` (1 where that was the floor of the aged count, else 0) and ``fast`` (the score of
+    `FastRise`, NaN for totals).
 
     >>> import numpy as np
     >>> bank = EvidenceEngine()
@@ -69,9 +70,9 @@ class EvidenceEngine:
 
     def __init__(self, parameters: EvidenceParameters | None = None) -> None:
         self.parameters = parameters = parameters or EvidenceParameters()
-        counts = RisingFloorParameters(with_rate=parameters.with_rate, unbroken=parameters.unbroken)
-        self._counts = RisingFloor(counts if parameters.stack else TOTAL_FLOORS)
+        self._counts = RisingFloor(COUNT_FLOORS if parameters.stack else TOTAL_FLOORS)
         self._aged = RisingFloor(AGED_FLOORS)
+        self._fast = FastRise(unbroken=parameters.unbroken)
 
     @property
     def rows(self) -> int:
@@ -81,19 +82,27 @@ class EvidenceEngine:
     @property
     def state_bytes(self) -> int:
         """Bytes of state the whole bank holds."""
-        return self._counts.state_bytes + self._aged.state_bytes
+        return sum(bank.state_bytes for bank in self._banks)
+
+    @property
+    def _banks(self) -> tuple[RisingFloor | FastRise, ...]:
+        return self._counts, self._aged, self._fast
+
+    @property
+    def _sizes(self) -> tuple[bool, ...]:
+        """Which of the banks have rows."""
+        return True, self.parameters.with_aged, self.parameters.stack
 
     def resize(self, rows: int) -> None:
         """Grow or shrink; new rows are empty."""
-        self._counts.resize(rows)
-        if self.parameters.with_aged:
-            self._aged.resize(rows)
+        for bank, used in zip(self._banks, self._sizes, strict=True):
+            bank.resize(rows if used else 0)
 
     def reset(self, rows: NDArray[np.int64]) -> None:
         """Forget these rows."""
-        self._counts.reset(rows)
-        if self.parameters.with_aged:
-            self._aged.reset(rows)
+        for bank, used in zip(self._banks, self._sizes, strict=True):
+            if used:
+                bank.reset(rows)
 
     def dump(self) -> bytes:
         """The whole bank."""
@@ -101,18 +110,24 @@ class EvidenceEngine:
 
     def parts(self) -> Parts:
         """What ``dump`` puts together (see RowStore.parts)."""
-        counts = self._counts.parts()
-        return [bytes_in(counts).to_bytes(8, "little"), *counts, *self._aged.parts()]
+        together: Parts = []
+        for bank in self._banks:
+            own = bank.parts()
+            together += [bytes_in(own).to_bytes(8, "little"), *own]
+        return together
 
     def load(self, state: bytes) -> None:
         """Replace the bank; ValueError, and no change, for bytes that are not its own."""
-        size = int.from_bytes(state[:8], "little")
-        counts, aged = RisingFloor(self._counts.parameters), RisingFloor(self._aged.parameters)
-        counts.load(state[8 : 8 + size])
-        aged.load(state[8 + size :])
-        if aged.rows != (counts.rows if self.parameters.with_aged else 0):
-            raise ValueError(f"state holds ages of {aged.rows} rows and counts of {counts.rows}")
-        self._counts, self._aged = counts, aged
+        fresh = EvidenceEngine(self.parameters)
+        offset = 0
+        for bank in fresh._banks:
+            size = int.from_bytes(state[offset : offset + 8], "little")
+            bank.load(state[offset + 8 : offset + 8 + size])
+            offset += 8 + size
+        rows = [fresh.rows if used else 0 for used in self._sizes]
+        if offset != len(state) or [bank.rows for bank in fresh._banks] != rows:
+            raise ValueError("state is damaged: its detectors are not of the same rows")
+        self._counts, self._aged, self._fast = fresh._counts, fresh._aged, fresh._fast
 
     def update(
         self,
@@ -124,31 +139,43 @@ class EvidenceEngine:
         aged: NDArray[np.float64] | None = None,
         process_start_ns: NDArray[np.int64] | None = None,
     ) -> Verdicts:
-        """One sample per row; verdicts change when a bucket of some scale has closed."""
-        by_count = self._counts.update(
+        """One sample per row; verdicts change when a bucket or a point is complete."""
+        verdicts = self._counts.update(
             rows, times_ns, values, rate=rate, process_start_ns=process_start_ns
         )
-        if not self.parameters.with_aged:
-            reasons = {**by_count.reasons, "by_age": np.zeros(len(rows))}
-            return Verdicts(by_count.score, by_count.threshold, by_count.alarm, reasons)
-        unknown = np.full(len(rows), np.nan)
-        by_age = self._aged.update(
-            rows, times_ns, unknown if aged is None else aged, process_start_ns=process_start_ns
+        none = np.zeros(len(rows), dtype=np.bool_)
+        by_age, ages_known = none, none
+        if self.parameters.with_aged:
+            unknown = np.full(len(rows), np.nan)
+            of_aged = self._aged.update(
+                rows, times_ns, unknown if aged is None else aged, process_start_ns=process_start_ns
+            )
+            ages_known = self._aged.seen(rows)
+            verdicts, by_age = _where(ages_known, of_aged, verdicts), ages_known
+        fast_score = np.full(len(rows), np.nan)
+        if self.parameters.stack:
+            fast = self._fast.update(rows, times_ns, values, process_start_ns=process_start_ns)
+            fast_score = fast.score
+            faster = np.nan_to_num(fast.score, nan=-1.0) > np.nan_to_num(verdicts.score, nan=0.0)
+            verdicts, by_age = _where(faster, fast, verdicts), by_age & ~faster
+        by = {"by_age": by_age.astype(np.float64), "fast": fast_score}
+        return Verdicts(
+            verdicts.score, verdicts.threshold, verdicts.alarm, {**verdicts.reasons, **by}
         )
-        return _combine(by_count, by_age, self._aged.seen(rows))
 
 
-def _combine(by_count: Verdicts, by_age: Verdicts, ages_known: NDArray[np.bool_]) -> Verdicts:
-    """Fast growth of the count, or growth of the aged; the count alone where ages are unknown."""
-    fast = by_count.reasons["fast"]
-    age_decides = ages_known & ~(np.nan_to_num(fast, nan=-1.0) > np.nan_to_num(by_age.score))
-    count_score = np.where(ages_known, fast, by_count.score)
-    score = np.where(age_decides, by_age.score, count_score)
+def _where(chosen: NDArray[np.bool_], one: Verdicts, other: Verdicts) -> Verdicts:
+    """The verdicts of one detector where it decides, and those of the other elsewhere.
+
+    Reasons that only the other has stay as they are.
+    """
     reasons: dict[str, NDArray[Any]] = {
-        name: np.where(age_decides, by_age.reasons[name], values)
-        for name, values in by_count.reasons.items()
+        name: np.where(chosen, one.reasons[name], values) if name in one.reasons else values
+        for name, values in other.reasons.items()
     }
-    reasons["by_age"] = age_decides.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        alarm = score >= by_count.threshold
-    return Verdicts(score, by_count.threshold, alarm, reasons)
+    return Verdicts(
+        np.where(chosen, one.score, other.score),
+        np.where(chosen, one.threshold, other.threshold),
+        np.where(chosen, one.alarm, other.alarm),
+        reasons,
+    )

@@ -1,10 +1,9 @@
 """The rising floor: whether the least number of goroutines per bucket of time keeps going up.
 
 Traffic moves the ceiling of a count, a leak lifts its floor. The bank keeps the minima of buckets
-at several time scales, 24 buckets each: 10 s, 1.5, 4 and 12 minutes, so four minutes to nearly
-five hours of memory. When a bucket closes, its scale's floors are described (`trend`) and scored
-(`fast_rise` on the shortest scale of counts, `leak_score` on the others); a row's score is that of
-the scale that shows a leak best.
+at several time scales, 24 buckets each: 1.5, 4 and 12 minutes, so 36 minutes to nearly five hours
+of memory. When a bucket closes, its scale's floors are described (`trend`) and scored
+(`leak_score`); a row's score is that of the scale that shows a leak best.
 
 Buckets are aligned to the epoch of the times given, a bucket is judged by the first sample after
 its end, and a bucket without samples stays empty; so scrapes may come at any distance, and a gap
@@ -23,12 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from goleakprobe_agents.detection.fast_rise import (
-    FAST_CHURN,
-    FAST_GROWTH,
-    fast_rise,
-    unbroken_rise,
-)
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, leak_score
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
 from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
@@ -67,13 +60,13 @@ _FIGURES = (
 )
 _LEAST_GROWTH = 6.0
 """Goroutines that must have come, earlier processes included, to speak of a leak."""
+_WORTH = _LEAST_GROWTH / 2
+"""Goroutines that must have come for a closer look."""
 _WORST_DRAWDOWN = 0.5
 _LEAST_BUCKETS = 6.0
 _CARRIED_LATE = 0.35
 _UNLIKELY = 0.5
 _COLLAPSE = 0.5
-_STILL_FAST = 0.05
-"""A fast rise stays one until the score of the shortest scale is below this."""
 _LOW, _GROWTH, _ELAPSED, _LATE = (
     _FIGURES.index(name) for name in ("per_hour_low", "growth", "elapsed_seconds", "late")
 )
@@ -84,16 +77,11 @@ _NO_RISE = np.array([0.0] + [math.nan] * (len(_FIGURES) - 1), dtype=np.float32)
 class RisingFloorParameters:
     """Time scales, channels, and what the floors are of."""
 
-    scales_seconds: tuple[float, ...] = (10.0, *LONG_SCALES)
+    scales_seconds: tuple[float, ...] = LONG_SCALES
     with_rate: bool = True
     """Whether to keep the request rate beside the floors; without it a row is a third smaller."""
     of: str = "count"
     """The `LEAK_SCORES` to judge by."""
-    fast: bool = True
-    """Whether the shortest scale is there for the fast path only."""
-    unbroken: bool = False
-    """Whether the fast path takes an unbroken rise for one, whatever came before it: for live
-    processes, some of which tell no start. A series cut out of somewhere may begin in a rise."""
 
     def __post_init__(self) -> None:
         if not self.scales_seconds or not all(1 <= s <= 86_400 for s in self.scales_seconds):
@@ -109,8 +97,7 @@ class RisingFloor:
     ``per_hour`` with ``per_hour_low`` and ``per_hour_high`` (goroutines, about 95 %), ``floor``
     (of the newest closed bucket), ``growth`` and ``level`` (rise and where from), ``onset_ns``
     (int64, 0 unknown), ``scale_seconds``, ``late`` (1: as steep as ever), ``incarnations``
-    (restarts seen), ``previous_growth`` (of the incarnation before, NaN none) and ``fast`` (the
-    score of the fast path alone).
+    (restarts seen) and ``previous_growth`` (of the incarnation before, NaN none).
 
     >>> import numpy as np
     >>> bank = RisingFloor()
@@ -131,12 +118,9 @@ class RisingFloor:
         self.parameters = parameters = parameters or RisingFloorParameters()
         self._witness = witness
         scales = len(parameters.scales_seconds)
-        self._steady_scale = next(
-            (i for i, s in enumerate(parameters.scales_seconds) if s >= 60), scales - 1
-        )
         self._widths_ns = [round(s * SECOND_NS) for s in parameters.scales_seconds]
         self._store = RowStore(
-            f"rising floor 2 {parameters}",
+            f"rising floor 3 {parameters}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
                 Field("start_ns", "<i8"),
@@ -148,7 +132,6 @@ class RisingFloor:
                 Field("rate_sum", "<f4", (scales,)),
                 Field("rate_count", "<f4", (scales,)),
                 Field("figures", "<f4", (scales, len(_FIGURES)), math.nan),
-                Field("fast", "?"),
                 Field("judged_ns", "<i8", (scales,)),
                 Field("floor", "<f4", (), math.nan),
                 Field("newest", "<f4", (), math.nan),
@@ -262,7 +245,6 @@ class RisingFloor:
             "rate_sum",
             "rate_count",
             "figures",
-            "fast",
             "peak",
             "peak_rate",
         ):
@@ -311,7 +293,7 @@ class RisingFloor:
                 store["floor"][rows] = floor
             if self.parameters.with_rate:
                 self._close_rates(rows, scale, old)
-            if scale == self._steady_scale:
+            if scale == 0:
                 self._follow_peak(rows, scale, old)
             self._clear_skipped(rows, scale, old, new)
             for start in range(0, len(at), _CHUNK_ROWS):
@@ -368,24 +350,20 @@ class RisingFloor:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
         """Places of the rows that may show a rise, with their floors and rates, oldest first."""
         store = self._store
-        least = self._least_rise(scale)
         places = np.arange(len(rows))
-        if self._is_fast(scale):
-            # The fast path wants a place that nobody leaves.
-            places = np.flatnonzero(self._churn(rows) <= FAST_CHURN)
         if not self.parameters.with_rate:
             ring = store["floors"][rows[places], scale]
             low = np.fmin.reduce(ring, axis=1)
             newest = ring[np.arange(len(places)), (open_bucket[places] - 1) % BUCKETS]
             # A gap leaves no newest floor to rule the rise out by.
-            places = places[~(newest - low < np.maximum(least, 0.03 * low))]
+            places = places[~(newest - low < np.maximum(_WORTH, 0.03 * low))]
         order = (open_bucket[places, None] + np.arange(1, BUCKETS)) % BUCKETS
         kept = rows[places, None]
         floors = store["floors"][kept, scale, order].astype(np.float64)
         rates = None
         if self.parameters.with_rate:
             rates = store["rates"][kept, scale, order].astype(np.float64)
-        rise = np.flatnonzero(_may_rise(floors, rates, least))
+        rise = np.flatnonzero(_may_rise(floors, rates))
         return places[rise], floors[rise], None if rates is None else rates[rise]
 
     def _judge(
@@ -395,10 +373,6 @@ class RisingFloor:
         store["figures"][rows, scale] = _NO_RISE
         store["judged_ns"][rows, scale] = now
         telling, floors, rates = self._worth_a_look(rows, scale, open_bucket)
-        if self._is_fast(scale):
-            quiet = np.ones(len(rows), dtype=np.bool_)
-            quiet[telling] = False
-            store["fast"][rows[quiet]] = False
         if not len(telling):
             return
         rows, now = rows[telling], now[telling]
@@ -412,15 +386,8 @@ class RisingFloor:
             churn=self._churn(rows),
             returned=store["returned"][rows].astype(np.float64),
         )
-        if self._is_fast(scale):
-            score = fast_rise(trend, around, self._calm(rows, trend))
-            if self.parameters.unbroken:
-                score = np.fmax(score, unbroken_rise(trend, around))
-        else:
-            score = self._likely(rows, trend, around)
+        score = self._likely(rows, trend, around)
         hours = 3600.0 / seconds
-        if self._is_fast(scale):
-            self._hold_fast(rows, score)
         columns = [
             score,
             trend.slope * hours,
@@ -439,9 +406,6 @@ class RisingFloor:
         churn = np.maximum(fallen - 1.0, 0) / np.maximum(risen, 1)
         return np.asarray(churn, dtype=np.float64)
 
-    def _is_fast(self, scale: int) -> bool:
-        return scale == 0 and self.parameters.fast
-
     def _likely(
         self, rows: NDArray[np.int64], trend: Trend, around: Circumstances
     ) -> NDArray[np.float64]:
@@ -459,36 +423,6 @@ class RisingFloor:
         )
         odds = np.where(possible, odds, np.minimum(odds, _UNLIKELY))
         return np.where(trend.buckets >= 5, odds, np.nan)
-
-    def _least_rise(self, scale: int) -> float:
-        """Goroutines that must have come for a closer look."""
-        return FAST_GROWTH / 2 if self._is_fast(scale) else _LEAST_GROWTH / 2
-
-    def _hold_fast(self, rows: NDArray[np.int64], score: NDArray[np.float64]) -> None:
-        """A rise that was new when it alarmed stays one while it goes on."""
-        with np.errstate(invalid="ignore"):
-            still = self._store["fast"][rows] & (score >= _STILL_FAST)
-            self._store["fast"][rows] = still | (score >= 1.0)
-
-    def _calm(self, rows: NDArray[np.int64], trend: Trend) -> NDArray[np.bool_]:
-        """Whether the rise that the shortest scale shows is a new one.
-
-        Known if the start of the process is (a young process is watched from its beginning), if
-        the floors of five to twelve minutes ago are about the level it rises from, or if it was new
-        when it first alarmed.
-        """
-        store = self._store
-        calm = np.asarray((store["start_ns"][rows] != 0) | store["fast"][rows], dtype=np.bool_)
-        if len(self._widths_ns) < 2:
-            return calm
-        open_bucket = store["newest_ns"][rows] // self._widths_ns[1]
-        back = (open_bucket[:, None] - np.arange(3, 9)) % BUCKETS
-        before = np.take_along_axis(store["floors"][rows, 1], back, axis=1).astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            least = np.fmin.reduce(before, axis=1)
-            flat = trend.level - least <= 0.3 * np.maximum(trend.growth, 0)
-            flat &= ~np.isnan(before[:, 3:]).all(axis=1)
-        return calm | np.asarray(flat, dtype=np.bool_)
 
     def _take(self, fresh: Samples, rate: NDArray[np.float64]) -> None:
         """Put the samples into their open buckets."""
@@ -525,17 +459,13 @@ class RisingFloor:
         reasons["scale_seconds"] = np.asarray(self.parameters.scales_seconds)[best]
         reasons["incarnations"] = store["incarnations"][rows].astype(np.float64)
         reasons["previous_growth"] = store["previous_growth"][rows].astype(np.float64)
-        fast = self.parameters.fast
-        reasons["fast"] = figures[:, 0, 0].copy() if fast else np.full(len(rows), math.nan)
         score = chosen[:, 0].copy()
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
 
 
-def _may_rise(
-    floors: NDArray[np.float64], rates: NDArray[np.float64] | None, least: float
-) -> NDArray[np.bool_]:
+def _may_rise(floors: NDArray[np.float64], rates: NDArray[np.float64] | None) -> NDArray[np.bool_]:
     """Rows worth a closer look: the newest floors lie above an early one, or traffic has fallen."""
     half = floors.shape[1] // 2
     early = np.fmin.reduce(floors[:, :half], axis=1)
@@ -543,7 +473,7 @@ def _may_rise(
     first = np.asarray(np.where(np.isnan(early), anywhere, early), dtype=np.float64)
     newest = np.fmin.reduce(floors[:, -3:], axis=1)
     with np.errstate(invalid="ignore"):
-        risen = newest - first >= np.maximum(least, 0.03 * first)
+        risen = newest - first >= np.maximum(_WORTH, 0.03 * first)
         if rates is None:
             return np.asarray(risen, dtype=np.bool_)
         before = np.fmax.reduce(rates[:, :half], axis=1)

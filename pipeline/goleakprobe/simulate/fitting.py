@@ -25,11 +25,10 @@ import goleakprobe_agents.detection.leak_score as scores
 from goleakprobe.simulate.outcomes import area_under_curve
 from goleakprobe.simulate.recipe import families_of, simulate
 from goleakprobe_agents.detection import RisingFloor, RisingFloorParameters
-from goleakprobe_agents.detection.evidence_engine import AGED_FLOORS, TOTAL_FLOORS
+from goleakprobe_agents.detection.evidence_engine import AGED_FLOORS, COUNT_FLOORS, TOTAL_FLOORS
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, products
 from goleakprobe_agents.detection.protocol import SECOND_NS
 from goleakprobe_agents.detection.rise_features import FEATURES
-from goleakprobe_agents.detection.rising_floor import LONG_SCALES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +49,7 @@ BEFORE_WEIGHT = 0.5
 FALSE_ALARMS = {"count": 0.003, "aged": 0.003, "total": 0.005}
 
 FLOORS: dict[str, tuple[Kind, RisingFloorParameters]] = {
-    "count": ("stack", RisingFloorParameters(LONG_SCALES, with_rate=False, fast=False)),
+    "count": ("stack", COUNT_FLOORS),
     "aged": ("stack", AGED_FLOORS),
     "total": ("total", TOTAL_FLOORS),
 }
