@@ -86,12 +86,12 @@ class SeriesVerdicts:
         return dual_window_figures(self._windows, place)
 
     def growth(self, place: int) -> GrowthFigures | None:
-        """The rising floor's numbers; None before there are enough buckets."""
+        """The rise's numbers; None while there is no rise to speak of, or too few buckets."""
         floors = self._floors
         score = float(floors.score[place])
-        if math.isnan(score):
-            return None
         reasons = floors.reasons
+        if math.isnan(score) or math.isnan(reasons["per_hour"][place]):
+            return None
         onset = int(reasons["onset_ns"][place])
         return GrowthFigures(
             score=score,

@@ -6,6 +6,7 @@ from goleakprobe_agents.detection.dual_window import (
     calibrate_rejection,
 )
 from goleakprobe_agents.detection.evidence_engine import EvidenceEngine, EvidenceParameters
+from goleakprobe_agents.detection.fast_rise import FastRise
 from goleakprobe_agents.detection.models import MODELS, OnlineModels
 from goleakprobe_agents.detection.protocol import Detector, Verdicts
 from goleakprobe_agents.detection.rising_floor import RisingFloor, RisingFloorParameters
@@ -18,6 +19,7 @@ __all__ = [
     "DualWindowParameters",
     "EvidenceEngine",
     "EvidenceParameters",
+    "FastRise",
     "IdentitySurvival",
     "OnlineModels",
     "RisingFloor",

@@ -42,7 +42,7 @@ class EvidenceParameters:
     stack: bool = True
     with_aged: bool = True
     unbroken: bool = False
-    """Whether a signature's rise that lasts is fast enough, whatever came before: see `FastRise`."""
+    """Whether a signature's rise that lasts is fast, whatever came before: see `FastRise`."""
 
     @classmethod
     def for_totals(cls) -> EvidenceParameters:
@@ -146,9 +146,8 @@ class EvidenceEngine:
         none = np.zeros(len(rows), dtype=np.bool_)
         by_age, ages_known = none, none
         if self.parameters.with_aged:
-            unknown = np.full(len(rows), np.nan)
             of_aged = self._aged.update(
-                rows, times_ns, unknown if aged is None else aged, process_start_ns=process_start_ns
+                rows, times_ns, values, aged=aged, process_start_ns=process_start_ns
             )
             ages_known = self._aged.seen(rows)
             verdicts, by_age = _where(ages_known, of_aged, verdicts), ages_known

@@ -31,11 +31,12 @@ _GAP = 4.0
 """A silence of so many usual distances between samples ends what was seen before."""
 _CALM_PARTS = 8
 _CALM_NS = 90 * SECOND_NS
+_CALM_SECONDS = 270.0
 _NO_PART = -(2**40)
 _MEMORY_SECONDS = 3600.0
 _SAME_START_NS = 2 * SECOND_NS
 
-_CHURN = 0.02
+_CHURN = 0.005
 """A place that more than this share of arrivals was seen to leave is not judged fast."""
 _GROWTH = 50.0
 _PER_SECOND = 0.9
@@ -273,7 +274,8 @@ class FastRise:
         was new when it first alarmed.
         """
         store = self._store
-        calm = np.asarray((store["start_ns"][rows] != 0) | store["held"][rows], dtype=np.bool_)
+        calm = (store["start_ns"][rows] != 0) | store["held"][rows]
+        calm = np.asarray(calm | (rise.calm >= _CALM_SECONDS), dtype=np.bool_)
         part = now // _CALM_NS
         since = np.ceil(rise.elapsed * SECOND_NS / _CALM_NS).astype(np.int64)
         back = np.arange(_CALM_PARTS)

@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goleakprobe_agents.detection.trend import time_constants
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from goleakprobe_agents.detection.trend import Trend
 
-__all__ = ["FEATURES", "Circumstances", "rise_features"]
+__all__ = ["FEATURES", "Circumstances", "rise_features", "settling_seconds"]
 
 FEATURES = (
     "sure", "share", "clear", "late", "centre", "drawdown", "spread", "elapsed", "span",
@@ -50,6 +52,8 @@ class Circumstances:
     """Share of the goroutines that came within about an hour and left again."""
     returned: NDArray[np.float64]
     """Largest rise of the floor that went back, of late."""
+    young: NDArray[np.float64]
+    """How many of the floor of the count are not aged yet; NaN where floors are not of the aged."""
 
 
 def rise_features(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
@@ -72,3 +76,15 @@ def rise_features(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
         np.log(0.01 + around.churn),
     ]
     return np.stack(columns, axis=1)
+
+
+def settling_seconds(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
+    """The least time constant a rise may have if it is one that settles; ten hours at most.
+
+    A few goroutines come unevenly by chance, so a rise of few is given the benefit of that doubt.
+    """
+    growth = np.maximum(trend.growth, 1.0)
+    chance = np.sqrt(1 / 12 / growth) + trend.noise / growth / 3
+    constants = time_constants(np.clip(trend.centre - chance, 0.02, 0.5))
+    elapsed = trend.elapsed * around.bucket_seconds
+    return np.asarray(np.minimum(elapsed / np.maximum(constants, 0.05), 36_000.0), np.float64)

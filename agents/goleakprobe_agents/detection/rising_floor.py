@@ -3,7 +3,8 @@
 Traffic moves the ceiling of a count, a leak lifts its floor. The bank keeps the minima of buckets
 at several time scales, 24 buckets each: 1.5, 4 and 12 minutes, so 36 minutes to nearly five hours
 of memory. When a bucket closes, its scale's floors are described (`trend`) and scored
-(`leak_score`); a row's score is that of the scale that shows a leak best.
+(`leak_score`, and `plain_rise` for signatures); a row's score is that of the scale that shows a
+leak best.
 
 Buckets are aligned to the epoch of the times given, a bucket is judged by the first sample after
 its end, and a bucket without samples stays empty; so scrapes may come at any distance, and a gap
@@ -23,8 +24,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, leak_score
+from goleakprobe_agents.detection.plain_rise import PLAIN_RULES, plain_rise
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
-from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
+from goleakprobe_agents.detection.rise_features import (
+    Circumstances,
+    rise_features,
+    settling_seconds,
+)
 from goleakprobe_agents.detection.row_store import Field, Parts, RowStore
 from goleakprobe_agents.detection.trend import describe
 
@@ -64,6 +70,10 @@ _WORTH = _LEAST_GROWTH / 2
 """Goroutines that must have come for a closer look."""
 _WORST_DRAWDOWN = 0.5
 _LEAST_BUCKETS = 6.0
+_LEAST_SETTLING_SECONDS = 1800.0
+_LEAST_SPREAD = 2.5
+_CARRIED_SHARE = 0.25
+_SPREAD_SECONDS = 600.0
 _CARRIED_LATE = 0.35
 _UNLIKELY = 0.5
 _COLLAPSE = 0.5
@@ -91,7 +101,9 @@ class RisingFloorParameters:
 
 
 class RisingFloor:
-    """A bank of floors. Channels used: ``rate`` and ``process_start_ns``.
+    """A bank of floors, of the count or of its aged goroutines.
+
+    Channels used: ``rate`` and ``process_start_ns``; ``aged``, if floors are to be of those.
 
     The score reaches its threshold, 1, when a leak is as likely as an alarm takes. Reasons:
     ``per_hour`` with ``per_hour_low`` and ``per_hour_high`` (goroutines, about 95 %), ``floor``
@@ -120,7 +132,7 @@ class RisingFloor:
         scales = len(parameters.scales_seconds)
         self._widths_ns = [round(s * SECOND_NS) for s in parameters.scales_seconds]
         self._store = RowStore(
-            f"rising floor 3 {parameters}",
+            f"rising floor 4 {parameters}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
                 Field("start_ns", "<i8"),
@@ -134,6 +146,7 @@ class RisingFloor:
                 Field("figures", "<f4", (scales, len(_FIGURES)), math.nan),
                 Field("judged_ns", "<i8", (scales,)),
                 Field("floor", "<f4", (), math.nan),
+                Field("count_least", "<f4", (2,), math.inf),
                 Field("newest", "<f4", (), math.nan),
                 Field("risen", "<f4"),
                 Field("fallen", "<f4"),
@@ -192,11 +205,14 @@ class RisingFloor:
         process_start_ns: NDArray[np.int64] | None = None,
     ) -> Verdicts:
         """One sample per row; verdicts change when a bucket has closed."""
-        fresh = accept(rows, times_ns, values, self._store["newest_ns"])
+        judged = values
+        if self.parameters.of == "aged":
+            judged = np.full(len(rows), math.nan) if aged is None else aged
+        fresh = accept(rows, times_ns, judged, self._store["newest_ns"])
         starts = None if process_start_ns is None else process_start_ns[fresh.at]
         self._restart(fresh, starts)
         self._close(fresh)
-        self._take(fresh, fresh.channel(rate))
+        self._take(fresh, fresh.channel(rate), fresh.channel(values))
         return self._answer(rows)
 
     def _restart(self, fresh: Samples, starts: NDArray[np.int64] | None) -> None:
@@ -247,6 +263,7 @@ class RisingFloor:
             "figures",
             "peak",
             "peak_rate",
+            "count_least",
         ):
             store[name][rows] = blanks[name]
         store["newest"][rows] = math.nan
@@ -291,6 +308,8 @@ class RisingFloor:
             store["least"][rows, scale] = math.inf
             if scale == 0:
                 store["floor"][rows] = floor
+                store["count_least"][rows, 1] = store["count_least"][rows, 0]
+                store["count_least"][rows, 0] = math.inf
             if self.parameters.with_rate:
                 self._close_rates(rows, scale, old)
             if scale == 0:
@@ -385,6 +404,7 @@ class RisingFloor:
             carried_growth=store["carried_growth"][rows].astype(np.float64),
             churn=self._churn(rows),
             returned=store["returned"][rows].astype(np.float64),
+            young=self._young(rows),
         )
         score = self._likely(rows, trend, around)
         hours = 3600.0 / seconds
@@ -406,6 +426,12 @@ class RisingFloor:
         churn = np.maximum(fallen - 1.0, 0) / np.maximum(risen, 1)
         return np.asarray(churn, dtype=np.float64)
 
+    def _young(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How many of the least count of late were not aged; NaN for floors of other things."""
+        least = self._store["count_least"][rows].min(axis=1).astype(np.float64)
+        known = np.isfinite(least) & (self.parameters.of == "aged")
+        return np.where(known, least - self._store["newest"][rows], np.nan)
+
     def _likely(
         self, rows: NDArray[np.int64], trend: Trend, around: Circumstances
     ) -> NDArray[np.float64]:
@@ -415,6 +441,9 @@ class RisingFloor:
             self._witness(rows, features)
             return np.zeros(len(rows))
         odds = leak_score(self.parameters.of)(features)
+        odds = np.minimum(odds, _lasting(trend, around))
+        if self.parameters.of in PLAIN_RULES:
+            odds = np.maximum(odds, plain_rise(trend, around, PLAIN_RULES[self.parameters.of]))
         grown = np.maximum(trend.growth, 0) + around.carried_growth
         possible = (
             (grown >= _LEAST_GROWTH)
@@ -424,7 +453,9 @@ class RisingFloor:
         odds = np.where(possible, odds, np.minimum(odds, _UNLIKELY))
         return np.where(trend.buckets >= 5, odds, np.nan)
 
-    def _take(self, fresh: Samples, rate: NDArray[np.float64]) -> None:
+    def _take(
+        self, fresh: Samples, rate: NDArray[np.float64], whole_count: NDArray[np.float64]
+    ) -> None:
         """Put the samples into their open buckets."""
         store, rows = self._store, fresh.rows
         passed = np.minimum(fresh.times_ns - store["newest_ns"][rows], 10**15) / SECOND_NS
@@ -436,6 +467,9 @@ class RisingFloor:
         store["risen"][rows] = store["risen"][rows] * kept + np.maximum(move, 0)
         store["fallen"][rows] = store["fallen"][rows] * kept + np.maximum(-move, 0)
         store["newest"][rows] = counts
+        if self.parameters.of == "aged":
+            whole = np.where(np.isnan(whole_count), math.inf, whole_count).astype(np.float32)
+            store["count_least"][rows, 0] = np.minimum(store["count_least"][rows, 0], whole)
         known = ~np.isnan(rate) & self.parameters.with_rate
         store["rate_sum"][rows[known]] += rate.astype(np.float32)[known, None]
         store["rate_count"][rows[known]] += 1
@@ -463,6 +497,19 @@ class RisingFloor:
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
+
+
+def _lasting(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
+    """The most that the odds can be of a rise that came at once or is about to settle.
+
+    One or two steps, however old, are no growth, and what settles within half an hour is a
+    warm-up. Rises that lasted until their processes ended are evidence, though pools that come
+    anew with every deploy look alike: they count for a quarter of their time.
+    """
+    carried = around.carried_seconds * _CARRIED_SHARE
+    settling = (settling_seconds(trend, around) + carried) / _LEAST_SETTLING_SECONDS
+    spread = (trend.spread + carried / _SPREAD_SECONDS) / _LEAST_SPREAD
+    return np.asarray(np.clip(np.minimum(settling, spread), 0.0, 20.0) ** 4, dtype=np.float64)
 
 
 def _may_rise(floors: NDArray[np.float64], rates: NDArray[np.float64] | None) -> NDArray[np.bool_]:

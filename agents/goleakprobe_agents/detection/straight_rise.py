@@ -14,6 +14,10 @@ __all__ = ["StraightRise", "straight_rise"]
 
 _ROUNDING_VARIANCE = 0.25
 """Counts are whole numbers: even a perfect line of them leaves this much residual variance."""
+_ARRIVALS = 1.2
+"""The slope of a Poisson process has this much times its mean over the elapsed as variance."""
+_CALM = 0.3
+"""Points no higher than this share of the growth are near the level."""
 _FOOT = 0.1
 """Within this share of the growth from its lowest point a row has not begun to rise."""
 
@@ -37,6 +41,8 @@ class StraightRise:
     rise that slows down."""
     drawdown: NDArray[np.float64]
     """Deepest fall within the rise, over the growth."""
+    calm: NDArray[np.float64]
+    """For how many seconds before, of those in view, the points kept near the level."""
 
 
 def straight_rise(seconds: NDArray[np.float64], floors: NDArray[np.float64]) -> StraightRise:
@@ -66,14 +72,20 @@ def straight_rise(seconds: NDArray[np.float64], floors: NDArray[np.float64]) -> 
     strips = (above[:, 1:] + above[:, :-1]) / 2 * np.where(pairs, np.diff(seconds, axis=1), 0.0)
     record = np.maximum.accumulate(np.where(rising, floors, -np.inf), axis=1)
     fall = np.where(rising, record - floors, 0.0).max(axis=1)
+    by_chance = _ARRIVALS * np.maximum(slope, 0.0) / elapsed
+    before = known & (columns < begun[:, None])
+    wild = before & (np.where(known, floors, 0.0) > (level + _CALM * growth)[:, None])
+    tame = np.where(wild, columns + 1, np.argmax(known, axis=1)[:, None]).max(axis=1)
+    earliest = np.take_along_axis(seconds, tame[:, None], axis=1)[:, 0]
     return StraightRise(
         points=points,
         elapsed=elapsed,
         level=level,
         growth=growth,
         slope=slope,
-        slope_error=np.sqrt(variance / spread),
+        slope_error=np.sqrt(np.maximum(variance / spread, by_chance)),
         noise=np.sqrt(variance),
         centre=1.0 - strips.sum(axis=1) / (elapsed * risen),
         drawdown=fall / np.maximum(growth, 1e-9),
+        calm=since - earliest,
     )

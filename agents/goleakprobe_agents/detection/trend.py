@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Trend", "describe", "settled_centre"]
+__all__ = ["Trend", "describe", "settled_centre", "time_constants"]
 
 _MAX_AUTOCORRELATION = 0.9
 _ROUNDING_VARIANCE = 0.25
@@ -76,6 +76,11 @@ def describe(floors: NDArray[np.float64], rates: NDArray[np.float64] | None = No
 def settled_centre(time_constants: NDArray[np.float64]) -> NDArray[np.float64]:
     """The centre of a rise 1 - exp(-t) that has been watched for so many time constants."""
     return np.asarray(np.interp(time_constants, _TIME_CONSTANTS, _CENTRES), dtype=np.float64)
+
+
+def time_constants(centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For how many time constants a rise that settles has been watched: `settled_centre`, back."""
+    return np.asarray(np.interp(-centres, -_CENTRES, _TIME_CONSTANTS), dtype=np.float64)
 
 
 def _fill(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@ def gather(name: str, *, count: int = SERIES, seed: int = SEED) -> Rises:
     leaking, onset, family = [], [], []
     begin = 0
     for batch in simulate(count, kind=kind, split="tune", seed=seed):
-        for second, rows, figures in _watch(batch, name, parameters):
+        for second, rows, figures in _watch(batch, parameters):
             series.append(rows + begin)
             seconds.append(np.full(len(rows), second))
             features.append(figures.astype(np.float32))
@@ -117,7 +117,7 @@ def gather(name: str, *, count: int = SERIES, seed: int = SEED) -> Rises:
 
 
 def _watch(
-    batch: SimulatedSeries, name: str, parameters: RisingFloorParameters
+    batch: SimulatedSeries, parameters: RisingFloorParameters
 ) -> list[tuple[float, NDArray[np.int64], NDArray[np.float64]]]:
     seen: list[tuple[float, NDArray[np.int64], NDArray[np.float64]]] = []
     now = 0.0
@@ -125,7 +125,6 @@ def _watch(
     steps, n = batch.count.shape
     bank.resize(n)
     starts = np.zeros(n, dtype=np.int64)
-    values = batch.aged if name == "aged" and batch.aged is not None else batch.count
     for step in range(steps):
         now = step * batch.clock.step_seconds
         time_ns = round(now * SECOND_NS) + 10 * SECOND_NS
@@ -133,7 +132,8 @@ def _watch(
         bank.update(
             np.arange(n),
             np.full(n, time_ns, dtype=np.int64),
-            values[step].astype(np.float64),
+            batch.count[step].astype(np.float64),
+            aged=None if batch.aged is None else batch.aged[step].astype(np.float64),
             rate=None if batch.rate is None else batch.rate[step],
             process_start_ns=starts,
         )

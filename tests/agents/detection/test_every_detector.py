@@ -16,6 +16,7 @@ from goleakprobe_agents.detection import (
     DualWindowParameters,
     EvidenceEngine,
     EvidenceParameters,
+    FastRise,
     OnlineModels,
     RisingFloor,
     SurvivorCeiling,
@@ -27,6 +28,7 @@ BANKS = {
     "dual_window": DualWindow,
     "dual_window_lagged": lambda: DualWindow(DualWindowParameters(lagged=True)),
     "rising_floor": RisingFloor,
+    "fast_rise": FastRise,
     "evidence_stacks": EvidenceEngine,
     "evidence_totals": lambda: EvidenceEngine(EvidenceParameters.for_totals()),
     "survivor_ceiling": SurvivorCeiling,
@@ -194,6 +196,53 @@ def test_one_key_with_very_many_updates_keeps_its_size(make):
         assert max(sizes) < 40_000
     else:
         assert sizes[0] == sizes[1]
+
+
+def test_one_key_goes_on_for_years_and_over_long_silences():
+    """Times far beyond what fits the short clocks of a row's points: nothing overflows."""
+    bank = EvidenceEngine()
+    bank.resize(1)
+    size, now = len(bank.dump()), 0
+    for step in range(600):
+        now += (1, 15, 3600, 86_400 * 30)[step % 4] * SECOND
+        verdict = bank.update(np.array([0]), np.array([now]), np.array([float(step % 7)]))
+        assert not verdict.alarm[0]
+    assert len(bank.dump()) == size
+
+
+@pytest.mark.parametrize(
+    "kind", ["evidence_stacks", "evidence_totals", "rising_floor", "fast_rise"]
+)
+def test_a_key_that_flaps_between_two_processes_raises_no_alarm(kind):
+    """Two processes behind one name, one of them full: neither grows."""
+    bank = BANKS[kind]()
+    bank.resize(1)
+    rng = np.random.default_rng(4)
+    for step in range(400):
+        which = int(rng.integers(0, 2))
+        verdict = bank.update(
+            np.array([0]),
+            np.array([(1_700_000_000 + 15 * step) * SECOND]),
+            np.array([(4.0, 900.0)[which]]),
+            rate=np.array([50.0]),
+            aged=np.array([(0.0, 850.0)[which]]),
+            process_start_ns=np.array([(1_699_000_000, 1_699_900_000)[which] * SECOND]),
+        )
+        assert not verdict.alarm[0]
+
+
+@pytest.mark.parametrize("kind", ["rising_floor", "fast_rise"])
+def test_state_of_another_version_is_refused_and_says_whose_it_is(kind):
+    bank = BANKS[kind]()
+    bank.resize(3)
+    state = bank.dump()
+    name = {"rising_floor": b"rising floor ", "fast_rise": b"fast rise "}[kind]
+    at = state.index(name) + len(name)
+    older = state[:at] + b"0" + state[at + 1 :]
+    bank.resize(1)
+    with pytest.raises(ValueError, match=name.decode() + "0.* this detector is"):
+        bank.load(older)
+    assert bank.rows == 1
 
 
 @pytest.mark.parametrize(
