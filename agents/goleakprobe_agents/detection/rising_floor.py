@@ -70,9 +70,9 @@ _WORTH = _LEAST_GROWTH / 2
 """Goroutines that must have come for a closer look."""
 _WORST_DRAWDOWN = 0.5
 _LEAST_BUCKETS = 6.0
-_LEAST_SETTLING_SECONDS = 1800.0
-_LEAST_SPREAD = 2.5
-_CARRIED_SHARE = 0.25
+_LEAST_SETTLING_SECONDS = 1200.0
+_LEAST_SPREAD = 1.5
+_CARRIED_SHARE = 0.5
 _SPREAD_SECONDS = 600.0
 _CARRIED_LATE = 0.35
 _UNLIKELY = 0.5
@@ -502,9 +502,10 @@ class RisingFloor:
 def _lasting(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
     """The most that the odds can be of a rise that came at once or is about to settle.
 
-    One or two steps, however old, are no growth, and what settles within half an hour is a
-    warm-up. Rises that lasted until their processes ended are evidence, though pools that come
-    anew with every deploy look alike: they count for a quarter of their time.
+    A single step, however old, is no growth, and what settles within twenty minutes is a warm-up:
+    stricter bounds flag fewer pools and miss more leaks that are bounded or come in a few steps.
+    Rises that lasted until their processes ended are evidence, though pools that come anew with
+    every deploy look alike: they count for half of their time.
     """
     carried = around.carried_seconds * _CARRIED_SHARE
     settling = (settling_seconds(trend, around) + carried) / _LEAST_SETTLING_SECONDS
