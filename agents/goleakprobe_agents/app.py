@@ -159,7 +159,7 @@ async def _work(messages: Sequence[Message], shell: Shell, broker: BrokerSetting
                 first_absent=gap.expected,
                 next_present=gap.got,
             )
-            shell.skip_to(Place(gap.topic, gap.partition), gap.got)
+            await shell.skip_to(Place(gap.topic, gap.partition), gap.got)
 
 
 def end_process(what: str, error: BaseException) -> NoReturn:

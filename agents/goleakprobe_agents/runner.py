@@ -160,11 +160,12 @@ class StageRunner:
         for gap in gaps:
             raise gap
 
-    def skip_to(self, place: Place, offset: int) -> None:
+    async def skip_to(self, place: Place, offset: int) -> None:
         """Go on behind a stretch that the broker's log does not hold."""
-        guard = self.partitions[place].guard
-        assert guard is not None
-        absent = guard.skip_to(offset)
+        async with self._lock:
+            guard = self.partitions[place].guard
+            assert guard is not None
+            absent = guard.skip_to(offset)
         self.counts.add("absent", place.topic, absent)
 
     async def tick(self) -> None:

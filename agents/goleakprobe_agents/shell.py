@@ -75,7 +75,7 @@ class Shell(Protocol):
     async def take(self, messages: Sequence[Message]) -> None:
         """Work through one batch; LogGapError, after all before the gap, if offsets are missing."""
 
-    def skip_to(self, place: Place, offset: int) -> None:
+    async def skip_to(self, place: Place, offset: int) -> None:
         """The broker confirms that its log holds nothing more below ``offset``."""
 
     async def tick(self) -> None:

@@ -179,7 +179,7 @@ async def test_duplicates_are_dropped_and_a_gap_is_told_after_all_before_it(
     with pytest.raises(LogGapError):
         await life.runner.take([*snapshots(range(1, 4)), *snapshots(range(6, 8))])
     assert len(published.totals()) == 4
-    life.runner.skip_to(PLACE, 6)
+    await life.runner.skip_to(PLACE, 6)
     await life.runner.take([*snapshots(range(1, 4)), *snapshots(range(6, 8))])
     assert len(published.totals()) == 6
     assert life.runner.counts.by_kind["absent"] == {SNAPSHOTS.name: 2}

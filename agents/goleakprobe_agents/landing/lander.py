@@ -108,9 +108,12 @@ class Lander:
                 if gap is not None:
                     raise gap
 
-    def skip_to(self, place: Place, offset: int) -> None:
+    async def skip_to(self, place: Place, offset: int) -> None:
         """Go on behind a stretch that the broker's log does not hold."""
-        self.counts.add("absent", place.topic, self._partitions[place].skip_to(offset))
+        # A file that is being claimed ends where its footer says: the stretch is the next one's.
+        async with self._lock:
+            absent = self._partitions[place].skip_to(offset)
+        self.counts.add("absent", place.topic, absent)
 
     async def tick(self) -> None:
         """Land what has waited long enough."""

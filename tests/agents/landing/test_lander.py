@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -258,10 +259,38 @@ async def test_a_gap_is_raised_after_what_came_before_it_was_taken(tmp_path: Pat
     await life.begin()
     with pytest.raises(LogGapError):
         await life.lander.take([*samples(range(2)), *samples(range(5, 6))])
-    life.lander.skip_to(PLACE, 5)
+    await life.lander.skip_to(PLACE, 5)
     await life.lander.take([*samples(range(2)), *samples(range(5, 6))])
     await life.lander.flush()
     assert landed(tmp_path) == [0, 1, 5]
+    verification = verify_lake(tmp_path)
+    assert verification.exact
+    assert verification.total("absent") == 3
+
+
+async def test_offsets_that_prove_absent_while_a_file_is_claimed_are_the_next_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = Life(tmp_path)
+    await life.begin()
+    with pytest.raises(LogGapError):
+        await life.lander.take([*samples(range(2)), *samples(range(5, 6))])
+    claim, begun, may_go_on = LocalLake.claim, threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> None:
+        begun.set()
+        assert may_go_on.wait(30)
+        claim(*arguments)
+
+    monkeypatch.setattr(LocalLake, "claim", slowly)
+    landing = asyncio.create_task(life.lander.tick())
+    assert await asyncio.to_thread(begun.wait, 30)
+    skipping = asyncio.create_task(life.lander.skip_to(PLACE, 5))
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await asyncio.gather(landing, skipping)
+    await life.lander.take(samples(range(5, 6)))
+    await life.lander.flush()
     verification = verify_lake(tmp_path)
     assert verification.exact
     assert verification.total("absent") == 3
