@@ -36,7 +36,7 @@ _NO_PART = -(2**40)
 _MEMORY_SECONDS = 3600.0
 _SAME_START_NS = 2 * SECOND_NS
 
-_CHURN = 0.005
+_CHURN = 0.0125
 """A place that more than this share of arrivals was seen to leave is not judged fast."""
 _GROWTH = 50.0
 _PER_SECOND = 0.9
