@@ -85,6 +85,19 @@ def test_a_place_that_was_seen_to_be_left_is_not_judged_fast():
     assert not alarms(counts + np.where(seconds < 1800, busy, 0), seconds)
 
 
+def test_a_leaking_place_may_be_left_now_and_then_and_no_more():
+    """A share of one in eighty is the limit: here just below it, and above."""
+    seconds = np.arange(0, 240)
+
+    def left_by(every):
+        drops = np.zeros(len(seconds))
+        drops[every::every] = 4  # 3 come and 4 go: the count is seen to fall
+        return alarms(7 + 3 * seconds - np.cumsum(drops), seconds, starts=(BEGIN - 5) * SECOND)
+
+    assert left_by(22)
+    assert not left_by(15)
+
+
 def test_a_silence_ends_what_was_seen_before():
     counts, seconds = leaking(2, 15, calm=1200, length=600)
     late = seconds + np.where(seconds >= 1215, 3000, 0)
