@@ -3,7 +3,7 @@
 It judges the newest 24 points of a row, a point being the least count of ten seconds, or a single
 sample where they come less often: four minutes of frequent scrapes, 24 of one a minute. Nothing
 can have aged in so short a time. So it asks for more than growth: the rise is straight, its place
-is one that nobody was ever seen to leave, and it was calm before, or the process is known to be
+is one that hardly anybody was seen to leave, and it was calm before, or the process is known to be
 young. Where none of that is known, the rise has to be a flood, or (``unbroken``) to last longer.
 """
 
