@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goleakprobe_agents.detection.fast_rise import FastRise
-from goleakprobe_agents.detection.protocol import Verdicts
+from goleakprobe_agents.detection.protocol import Verdicts, known_or
 from goleakprobe_agents.detection.rising_floor import (
     LONG_SCALES,
     RisingFloor,
@@ -60,7 +60,7 @@ class EvidenceEngine:
     >>> import numpy as np
     >>> bank = EvidenceEngine()
     >>> bank.resize(1)
-    >>> for second in range(0, 3600, 15):
+    >>> for second in range(0, 7200, 15):
     ...     count = np.array([50.0 + second // 60])
     ...     aged = np.array([float(max(second - 600, 0) // 60)])
     ...     verdict = bank.update(np.array([0]), np.array([second * 10**9]), count, aged=aged)
@@ -155,7 +155,7 @@ class EvidenceEngine:
         if self.parameters.stack:
             fast = self._fast.update(rows, times_ns, values, process_start_ns=process_start_ns)
             fast_score = fast.score
-            faster = np.nan_to_num(fast.score, nan=-1.0) > np.nan_to_num(verdicts.score, nan=0.0)
+            faster = known_or(-1.0, fast.score) > known_or(0.0, verdicts.score)
             verdicts, by_age = _where(faster, fast, verdicts), by_age & ~faster
         by = {"by_age": by_age.astype(np.float64), "fast": fast_score}
         return Verdicts(

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
+from goleakprobe_agents.detection.protocol import (
+    NEVER_NS,
+    SECOND_NS,
+    Samples,
+    Verdicts,
+    accept,
+    known_or,
+)
 from goleakprobe_agents.detection.row_store import Field, Parts, RowStore
 from goleakprobe_agents.detection.straight_rise import StraightRise, straight_rise
 from goleakprobe_agents.detection.trend import settled_centre
@@ -54,6 +61,8 @@ _UNBROKEN_PER_SECOND, _UNBROKEN_SECONDS = 0.25, 180.0
 _UNBROKEN_POINTS = (12.0, 8.0)
 _STEEPNESS = 8.0
 """Power of the margin, so that what falls well short of the rule scores next to nothing."""
+_LARGEST_MARGIN = 1.03
+"""Enough for an alarm, and no more: a slower rise that has aged is surer than any fast one."""
 _STILL_FAST = 0.05
 """A fast rise stays one until its score is below this."""
 _FIGURES = ("score", "per_hour", "per_hour_low", "per_hour_high", "growth", "level", "elapsed")
@@ -227,7 +236,7 @@ class FastRise:
         store["newest_ns"][rows] = fresh.times_ns
         counts = fresh.values.astype(np.float32)
         store["least"][rows] = np.minimum(store["least"][rows], counts)
-        move = np.nan_to_num(counts - store["newest"][rows])
+        move = known_or(0.0, counts - store["newest"][rows])
         store["risen"][rows] = store["risen"][rows] * kept + np.maximum(move, 0)
         store["fallen"][rows] = store["fallen"][rows] * kept + np.maximum(-move, 0)
         store["newest"][rows] = counts
@@ -291,13 +300,13 @@ class FastRise:
     def _answer(self, rows: NDArray[np.int64]) -> Verdicts:
         figures = self._store["figures"][rows].astype(np.float64)
         named = {name: figures[:, i].copy() for i, name in enumerate(_FIGURES)}
-        score, elapsed = named.pop("score"), np.nan_to_num(named.pop("elapsed"))
+        score, elapsed = named.pop("score"), known_or(0.0, named.pop("elapsed"))
         reasons: dict[str, NDArray[Any]] = dict(named)
         judged = self._store["judged_ns"][rows]
         onset = judged - np.asarray(elapsed * SECOND_NS, dtype=np.int64)
         reasons["onset_ns"] = np.where(reasons["growth"] > 0, onset, 0)
         spacing = self._store["spacing"][rows].astype(np.float64)
-        reasons["scale_seconds"] = np.maximum(np.nan_to_num(spacing), _POINT_NS / SECOND_NS)
+        reasons["scale_seconds"] = np.maximum(known_or(0.0, spacing), _POINT_NS / SECOND_NS)
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
@@ -335,4 +344,4 @@ def _score(rise: StraightRise, calm: NDArray[np.bool_], *, unbroken: bool) -> ND
         ]
         rules.append([*straight, *lasting])
     margins = np.maximum.reduce([np.minimum.reduce(rule) for rule in rules])
-    return np.asarray(np.clip(margins, 0.0, 5.0) ** _STEEPNESS, dtype=np.float64)
+    return np.asarray(np.clip(margins, 0.0, _LARGEST_MARGIN) ** _STEEPNESS, dtype=np.float64)

@@ -26,6 +26,7 @@ __all__ = [
     "Samples",
     "Verdicts",
     "accept",
+    "known_or",
 ]
 
 SECOND_NS = 1_000_000_000
@@ -119,6 +120,11 @@ class Samples:
             return np.full(len(self.at), np.nan)
         taken = np.asarray(given, dtype=np.float64)[self.at]
         return np.where((taken >= 0) & (taken <= BOUNDLESS_COUNT), taken, np.nan)
+
+
+def known_or(instead: float, values: NDArray[Any]) -> NDArray[Any]:
+    """The values, and another one where they are NaN; several times faster than `nan_to_num`."""
+    return np.where(np.isnan(values), values.dtype.type(instead), values)
 
 
 def accept(

@@ -12,7 +12,11 @@ Each states a mechanism, over the buckets of one time scale:
 | ``drawdown`` | nothing of it went back | evictions, queues that drain |
 | ``unheard_of`` | more than ever went back before | batches and humps that recur |
 | ``churn`` | nobody was seen to leave | requests, streams |
-| ``age`` | the process is not young | whatever fills up after a start |
+| ``age``, ``quiet`` | the process was there, and quiet, before | whatever fills up after a start |
+| ``settling`` | if it settles at all, it does so slowly | warm-ups |
+| ``level``, ``size`` | growth is large of itself, and little was there before | pools resized |
+| ``ahead`` | as many are young as will be old next | rises that have ended already |
+| ``scale`` | (which time scale is looked at) | |
 | ``carried`` | the processes before rose until they ended | deploys |
 """
 
@@ -23,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goleakprobe_agents.detection.survival import AGED_SECONDS
 from goleakprobe_agents.detection.trend import time_constants
 
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ __all__ = ["FEATURES", "Circumstances", "rise_features", "settling_seconds"]
 
 FEATURES = (
     "sure", "share", "clear", "late", "centre", "drawdown", "spread", "elapsed", "span",
-    "unheard_of", "age", "carried", "churn",
+    "unheard_of", "age", "carried", "churn", "quiet", "settling", "level", "ahead", "size", "scale",
 )  # fmt: skip
 
 
@@ -60,6 +65,10 @@ def rise_features(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
     """One row per series, one column per name in `FEATURES`."""
     level = np.maximum(trend.level, 1.0)
     growth = np.maximum(trend.growth, 0.0)
+    elapsed = trend.elapsed * around.bucket_seconds
+    aged = ~np.isnan(around.young)
+    quiet = around.age_seconds - elapsed - np.where(aged, AGED_SECONDS, 0.0)
+    pace = np.maximum(growth, 1.0) / np.maximum(elapsed, 60.0) * AGED_SECONDS
     columns = [
         np.log1p(np.maximum(trend.slope / np.maximum(trend.slope_error, 1e-9), 0.0)),
         np.log(0.01 + growth / level),
@@ -68,12 +77,18 @@ def rise_features(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
         np.clip(trend.centre, -0.2, 1.0),
         np.clip(trend.drawdown, 0.0, 2.0),
         np.log(0.5 + trend.spread),
-        np.log(60.0 + trend.elapsed * around.bucket_seconds),
+        np.log(60.0 + elapsed),
         np.log(60.0 + trend.span * around.bucket_seconds),
         np.log((growth + 1.0) / (around.returned + 1.0)),
         np.log(300.0 + np.maximum(around.age_seconds, 0.0)),
         np.log1p(around.carried_seconds / 300.0),
         np.log(0.01 + around.churn),
+        np.log(60.0 + np.maximum(quiet, 0.0)),
+        np.log(60.0 + settling_seconds(trend, around)),
+        np.log1p(np.maximum(trend.level, 0.0)),
+        np.log((np.where(aged, np.maximum(around.young, 0.0), 0.0) + 1.0) / (pace + 1.0)),
+        np.log1p(growth),
+        np.full(len(growth), np.log(around.bucket_seconds / 240.0)),
     ]
     return np.stack(columns, axis=1)
 

@@ -3,8 +3,7 @@
 Traffic moves the ceiling of a count, a leak lifts its floor. The bank keeps the minima of buckets
 at several time scales, 24 buckets each: 1.5, 4 and 12 minutes, so 36 minutes to nearly five hours
 of memory. When a bucket closes, its scale's floors are described (`trend`) and scored
-(`leak_score`, and `plain_rise` for signatures); a row's score is that of the scale that shows a
-leak best.
+(`leak_score`); a row's score is that of the scale that shows a leak best.
 
 Buckets are aligned to the epoch of the times given, a bucket is judged by the first sample after
 its end, and a bucket without samples stays empty; so scrapes may come at any distance, and a gap
@@ -24,13 +23,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, leak_score
-from goleakprobe_agents.detection.plain_rise import PLAIN_RULES, plain_rise
-from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Samples, Verdicts, accept
-from goleakprobe_agents.detection.rise_features import (
-    Circumstances,
-    rise_features,
-    settling_seconds,
+from goleakprobe_agents.detection.protocol import (
+    NEVER_NS,
+    SECOND_NS,
+    Samples,
+    Verdicts,
+    accept,
+    known_or,
 )
+from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
 from goleakprobe_agents.detection.row_store import Field, Parts, RowStore
 from goleakprobe_agents.detection.trend import describe
 
@@ -70,10 +71,6 @@ _WORTH = _LEAST_GROWTH / 2
 """Goroutines that must have come for a closer look."""
 _WORST_DRAWDOWN = 0.5
 _LEAST_BUCKETS = 6.0
-_LEAST_SETTLING_SECONDS = 1200.0
-_LEAST_SPREAD = 1.5
-_CARRIED_SHARE = 0.5
-_SPREAD_SECONDS = 600.0
 _CARRIED_LATE = 0.35
 _UNLIKELY = 0.5
 _COLLAPSE = 0.5
@@ -275,7 +272,7 @@ class RisingFloor:
         what the ones before had.
         """
         store = self._store
-        figures = np.nan_to_num(store["figures"][rows])
+        figures = known_or(0.0, store["figures"][rows])
         rising = (figures[:, :, _LATE] > _CARRIED_LATE) & (figures[:, :, _LOW] > 0)
         rising &= figures[:, :, _GROWTH] >= _LEAST_GROWTH
         elapsed = np.where(rising, figures[:, :, _ELAPSED], 0)
@@ -441,9 +438,6 @@ class RisingFloor:
             self._witness(rows, features)
             return np.zeros(len(rows))
         odds = leak_score(self.parameters.of)(features)
-        odds = np.minimum(odds, _lasting(trend, around))
-        if self.parameters.of in PLAIN_RULES:
-            odds = np.maximum(odds, plain_rise(trend, around, PLAIN_RULES[self.parameters.of]))
         grown = np.maximum(trend.growth, 0) + around.carried_growth
         possible = (
             (grown >= _LEAST_GROWTH)
@@ -463,7 +457,7 @@ class RisingFloor:
         store["newest_ns"][rows] = fresh.times_ns
         counts = fresh.values.astype(np.float32)
         store["least"][rows] = np.minimum(store["least"][rows], counts[:, None])
-        move = np.nan_to_num(counts - store["newest"][rows])
+        move = known_or(0.0, counts - store["newest"][rows])
         store["risen"][rows] = store["risen"][rows] * kept + np.maximum(move, 0)
         store["fallen"][rows] = store["fallen"][rows] * kept + np.maximum(-move, 0)
         store["newest"][rows] = counts
@@ -486,7 +480,7 @@ class RisingFloor:
             name: chosen[:, i].copy() for i, name in enumerate(_FIGURES) if name != "score"
         }
         judged = store["judged_ns"][rows, best]
-        elapsed = np.nan_to_num(np.asarray(reasons.pop("elapsed_seconds"), dtype=np.float64))
+        elapsed = known_or(0.0, np.asarray(reasons.pop("elapsed_seconds"), dtype=np.float64))
         onset = judged - np.asarray(elapsed * SECOND_NS, dtype=np.int64)
         reasons["onset_ns"] = np.where(reasons["growth"] > 0, onset, 0)
         reasons["floor"] = store["floor"][rows].astype(np.float64)
@@ -497,20 +491,6 @@ class RisingFloor:
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
-
-
-def _lasting(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
-    """The most that the odds can be of a rise that came at once or is about to settle.
-
-    A single step, however old, is no growth, and what settles within twenty minutes is a warm-up:
-    stricter bounds flag fewer pools and miss more leaks that are bounded or come in a few steps.
-    Rises that lasted until their processes ended are evidence, though pools that come anew with
-    every deploy look alike: they count for half of their time.
-    """
-    carried = around.carried_seconds * _CARRIED_SHARE
-    settling = (settling_seconds(trend, around) + carried) / _LEAST_SETTLING_SECONDS
-    spread = (trend.spread + carried / _SPREAD_SECONDS) / _LEAST_SPREAD
-    return np.asarray(np.clip(np.minimum(settling, spread), 0.0, 20.0) ** 4, dtype=np.float64)
 
 
 def _may_rise(floors: NDArray[np.float64], rates: NDArray[np.float64] | None) -> NDArray[np.bool_]:

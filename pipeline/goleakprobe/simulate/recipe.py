@@ -1,8 +1,7 @@
 """Which series to make: families, how many of each, and the seeds they are drawn from.
 
 Families are held apart: those of the ``tune`` split may be looked at while rules and parameters
-are chosen, those of ``report`` only when figures are taken. A third group is in neither: figures
-on them were taken once, and thresholds changed after. See "How far to trust it" in
+are chosen, those of ``report`` only when figures are taken. See "How far to trust it" in
 ``tests/benchmarks/detection/README.md``.
 """
 
@@ -42,18 +41,6 @@ FAMILIES: dict[Kind, dict[str, bool]] = {
 }
 """All families and whether they leak."""
 
-_TUNING: dict[Kind, frozenset[str]] = {
-    "total": frozenset(
-        {"steady", "autocorrelated", "diurnal", "deploys", "pool_warmup", "cache_plateau", "stalls",
-         "traffic_ramp", "leaders", "streams", "batches",
-         "slow", "staircase", "sawtooth", "hidden_in_diurnal", "bounded", "steps"}
-    ),
-    "stack": frozenset(
-        {"in_flight", "workers", "pool", "cache_entries", "streams", "stalls", "cron_jobs",
-         "leaders", "batches",
-         "slow", "torrent", "mixed", "sawtooth", "staircase", "steps", "bounded"}
-    ),
-}  # fmt: skip
 _BATCH = 250
 
 
@@ -62,8 +49,8 @@ def families_of(kind: Kind, split: Split) -> list[str]:
     names = FAMILIES[kind]
     if split == "all":
         return list(names)
-    chosen = _REPORTED[kind] if split == "report" else _TUNING[kind]
-    return [name for name in names if name in chosen]
+    reported = _REPORTED[kind]
+    return [name for name in names if (name in reported) == (split == "report")]
 
 
 def simulate(

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BENIGN_STACKS", "LEAKING_STACKS"]
 
+_ALONE = 0.6
+"""Share of places of long-lived goroutines where no requests wait, as at most places that leak."""
+
 
 def in_flight(d: StackDraft) -> None:
     """Requests, nothing else."""
@@ -36,6 +39,7 @@ def heavy_tailed(d: StackDraft) -> None:
 
 def workers(d: StackDraft) -> None:
     """1..500 workers that were there before; 70 % are woken often."""
+    d.silence_requests(_ALONE)
     series = d.each(d.integers(1, 500))
     d.live(series, np.full(len(series), -PAST_SECONDS), np.full(len(series), np.inf))
     d.respawning.append((series, 30 * d.rng.random(len(series))))
@@ -45,6 +49,7 @@ def workers(d: StackDraft) -> None:
 
 def pool(d: StackDraft) -> None:
     """5..400 workers start one by one with a time constant of 1..20 minutes, then stay."""
+    d.silence_requests(_ALONE)
     series = d.each(d.integers(5, 400))
     begin = np.where(d.rng.random(d.n) < 0.7, 0.0, d.moment(0, 0.5))
     delay = d.rng.exponential(d.log_uniform(60, 1200)[series])
@@ -77,12 +82,14 @@ def streams(d: StackDraft) -> None:
 
 def cron_jobs(d: StackDraft) -> None:
     """Every 5..60 minutes 5..300 goroutines for 5..240 s."""
+    d.silence_requests(_ALONE)
     period = d.rng.choice([300.0, 600.0, 900.0, 1800.0, 3600.0], d.n)
     _periodic(d, period, d.integers(5, 300), spread=np.full(d.n, 3.0), hold=d.log_uniform(5, 240))
 
 
 def batches(d: StackDraft) -> None:
     """Every 40..150 minutes 5..400 workers come within 5 s to 15 minutes and stay 3..40 minutes."""
+    d.silence_requests(_ALONE)
     spread = d.log_uniform(5, 900)
     _periodic(d, d.log_uniform(2400, 9000), d.integers(5, 400), spread, d.log_uniform(200, 2400))
 
@@ -108,6 +115,7 @@ def queues(d: StackDraft) -> None:
 
 def leaders(d: StackDraft) -> None:
     """3..300 goroutines while the process leads: terms and breaks of 5..83 minutes."""
+    d.silence_requests(_ALONE)
     crew = d.integers(3, 300)
     moment = -PAST_SECONDS * d.rng.random(d.n)
     while (moment < d.clock.length_seconds).any():
@@ -135,6 +143,7 @@ def shards(d: StackDraft) -> None:
 
     Shards that stay for hours are steps to whoever watches for hours.
     """
+    d.silence_requests(_ALONE)
     crew, period = d.integers(2, 60), d.log_uniform(300, 1200)
     for _ in range(8):
         moment = -PAST_SECONDS - period * d.rng.random(d.n)
@@ -144,6 +153,48 @@ def shards(d: StackDraft) -> None:
             begin = moment[here] + 5 * d.rng.random(len(here))
             d.live(here, begin, moment[here] + stay[here])
             moment = moment + stay
+
+
+def resized_pool(d: StackDraft) -> None:
+    """A pool of 4..300 grows once or twice by 0.1..1.5 times its size; half are woken often."""
+    d.silence_requests(_ALONE)
+    size = d.integers(4, 300)
+    series = d.each(size)
+    d.live(series, np.full(len(series), -PAST_SECONDS), np.full(len(series), np.inf))
+    for share in (1.0, 0.4):
+        grows = np.where(d.rng.random(d.n) < share, np.ceil(size * d.log_uniform(0.1, 1.5)), 0)
+        series = d.each(grows.astype(np.int64))
+        begin = d.moment(0.05, 0.95)[series] + d.log_uniform(1, 60)[series] * _draws(d, series)
+        d.live(series, begin, np.full(len(series), np.inf))
+    d.awake = d.rng.random(d.n) < 0.5
+
+
+def slow_pool(d: StackDraft) -> None:
+    """5..400 workers come evenly, or ever more slowly, over 3..30 minutes; half are woken often."""
+    d.silence_requests(_ALONE)
+    series = d.each(d.integers(5, 400))
+    begin = np.where(d.rng.random(d.n) < 0.7, 0.0, d.moment(0, 0.6))
+    even = _draws(d, series)
+    share = np.where((d.rng.random(d.n) < 0.5)[series], -np.log1p(-even) / 2.5, even)
+    moments = begin[series] + d.log_uniform(180, 1800)[series] * share
+    d.live(series, moments, np.full(len(series), np.inf))
+    d.awake = d.rng.random(d.n) < 0.5
+
+
+def redeployed_pool(d: StackDraft) -> None:
+    """A deploy every 30..140 minutes; after each 5..250 workers come over 0.5..15 minutes."""
+    d.silence_requests(_ALONE)
+    size, fill, period = d.integers(5, 250), d.log_uniform(30, 900), d.log_uniform(2400, 7200)
+    moment, gap = np.zeros(d.n), 0.5 + d.rng.random(d.n)
+    latest = d.clock.length_seconds - 300
+    while (moment < latest).any():
+        here = moment < latest
+        d.restarts += [(int(at), float(moment[at])) for at in np.flatnonzero(here & (moment > 0))]
+        series = d.each(np.where(here, size, 0))
+        begin = moment[series] + 1 + fill[series] * _draws(d, series)
+        d.live(series, begin, np.full(len(series), np.inf))
+        moment, gap = moment + period * gap, 0.8 + 0.4 * d.rng.random(d.n)
+    d.awake = d.rng.random(d.n) < 0.5
 
 
 def slow(d: StackDraft) -> None:
@@ -250,7 +301,8 @@ BENIGN_STACKS: dict[str, Callable[[StackDraft], None]] = {
     f.__name__: f
     for f in (
         in_flight, heavy_tailed, workers, pool, idle_connections, cache_entries, streams,
-        cron_jobs, batches, stalls, queues, leaders, sessions, shards,
+        cron_jobs, batches, stalls, queues, leaders, sessions, shards, resized_pool, slow_pool,
+        redeployed_pool,
     )
 }  # fmt: skip
 LEAKING_STACKS: dict[str, Callable[[StackDraft], None]] = {
@@ -260,6 +312,10 @@ LEAKING_STACKS: dict[str, Callable[[StackDraft], None]] = {
         step_after_deploy, mid_series, hidden_in_diurnal,
     )
 }  # fmt: skip
+
+
+def _draws(d: StackDraft, series: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(d.rng.random(len(series)), dtype=np.float64)
 
 
 def _deploy_some(d: StackDraft) -> None:

@@ -184,6 +184,24 @@ def rebalances(d: TotalDraft) -> None:
         held = np.clip(held + d.rng.integers(-2, 3, d.n), 1, 8)
 
 
+def resized_pool(d: TotalDraft) -> None:
+    """A pool grows once by 0.1..1 sizes within a minute, and stays so."""
+    start, width = d.moment(0.05, 0.95), d.log_uniform(1, 60)
+    d.extra += d.log_uniform(0.1, 1) * d.size * _ramp(d.time, start, width)
+
+
+def redeployed_pool(d: TotalDraft) -> None:
+    """One to four deploys; after each a pool of 0.2..1.5 sizes fills evenly in 1..25 minutes."""
+    begun = np.zeros_like(d.extra)
+    for series, count in enumerate(d.rng.integers(1, 5, d.n)):
+        moments = np.sort(uniform(d.rng, 300, d.clock.length_seconds - 300, int(count)))
+        d.restarts += [(series, float(moment)) for moment in moments]
+        starts = np.concatenate([[0.0], moments])
+        begun[:, series] = starts[np.searchsorted(starts, d.time[:, 0], side="right") - 1]
+    filled = np.clip((d.time - begun) / d.log_uniform(60, 1500), 0.0, 1.0)
+    d.extra += d.log_uniform(0.2, 1.5) * d.size * filled
+
+
 def steps(d: TotalDraft) -> None:
     """Two to eight sudden steps that never go back: 0.3..3 sizes."""
     d.leak_from()
@@ -293,7 +311,7 @@ BENIGN_TOTALS: dict[str, Callable[[TotalDraft], None]] = {
     for f in (
         steady, autocorrelated, diurnal, promotion, cron, deploys, autoscaling, pool_warmup,
         cache_plateau, traffic_ramp, slow_requests, queues, stalls, leaders, streams, batches,
-        sessions, rebalances,
+        sessions, rebalances, resized_pool, redeployed_pool,
     )
 }  # fmt: skip
 LEAKING_TOTALS: dict[str, Callable[[TotalDraft], None]] = {
