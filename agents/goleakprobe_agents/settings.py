@@ -24,6 +24,7 @@ __all__ = [
     "StreamSettings",
     "TlsSettings",
     "decode_setting",
+    "encode_setting",
 ]
 
 _DURATION = re.compile(
@@ -77,6 +78,15 @@ def decode_setting(kind: type, value: Any) -> Any:
             return kind(value)
         raise ValueError(f"{value!r} is not a {kind.__name__.lower()}")
     raise NotImplementedError(f"no decoder for {kind}")
+
+
+def encode_setting(value: Any) -> float | int:
+    """Encode hook for msgspec: the two types above as plain numbers, which are read again."""
+    if isinstance(value, Duration):
+        return float(value)
+    if isinstance(value, Size):
+        return int(value)
+    raise NotImplementedError(f"no encoder for {type(value).__name__}")
 
 
 class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

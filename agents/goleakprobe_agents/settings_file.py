@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from goleakprobe_agents.errors import StreamError
-from goleakprobe_agents.settings import Duration, Size, StreamSettings, decode_setting
+from goleakprobe_agents.settings import StreamSettings, decode_setting, encode_setting
 
 __all__ = ["SettingsFileError", "read_settings", "write_settings"]
 
@@ -35,12 +34,4 @@ def write_settings(path: Path, settings: StreamSettings) -> None:
     fields = {name: getattr(settings, name) for name in StreamSettings.__struct_fields__}
     path.touch(mode=0o600)
     # Without what a subclass adds: a worker would refuse keys that it does not know.
-    path.write_bytes(msgspec.json.encode(StreamSettings(**fields), enc_hook=_plain))
-
-
-def _plain(value: Any) -> float | int:
-    if isinstance(value, Duration):
-        return float(value)
-    if isinstance(value, Size):
-        return int(value)
-    raise NotImplementedError(f"cannot write {type(value).__name__} to a settings file")
+    path.write_bytes(msgspec.json.encode(StreamSettings(**fields), enc_hook=encode_setting))

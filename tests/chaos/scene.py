@@ -135,7 +135,9 @@ class Scene:
 
     def processes(self) -> Iterator[psutil.Process]:
         """All processes of the workers, those of former supervisors among them."""
-        others = {os.getpid(), self.broker.pid}
+        others = {os.getpid()}
+        if hasattr(self, "broker"):
+            others.add(self.broker.pid)
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 marked = process.environ().get(VARIABLE) == self.clock.marker

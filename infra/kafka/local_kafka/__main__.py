@@ -13,6 +13,7 @@ import msgspec
 
 from goleakprobe_agents.admin import apply_topics
 from goleakprobe_agents.errors import StreamError
+from goleakprobe_agents.settings import encode_setting
 from local_kafka.class_archive import ensure_class_archive
 from local_kafka.cluster import KafkaCluster
 from local_kafka.errors import LocalKafkaError
@@ -64,7 +65,8 @@ def _run(given: argparse.Namespace) -> int:
             folder.resolve(), given.nodes, security=given.security, heap_mb=given.heap_mb
         ) as cluster:
             apply_topics(cluster.settings())
-            print(msgspec.yaml.encode({"broker": cluster.settings()}).decode(), flush=True)
+            broker = msgspec.to_builtins(cluster.settings(), enc_hook=encode_setting)
+            print(msgspec.yaml.encode({"broker": broker}).decode(), flush=True)
             print("data ends with this process; Ctrl-C stops it", file=sys.stderr)
             signal.pause()
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from local_kafka.jars import class_archive, one_at_a_time
+from local_kafka.jars import class_archive, kafka_jars, one_at_a_time
 from local_kafka.node import KafkaNode
 from local_kafka.properties import free_ports, random_id, server_properties
 
@@ -22,7 +22,8 @@ _STARTED = "Kafka Server started"
 
 
 def ensure_class_archive() -> None:
-    """Make the archive if there is none; KafkaStartError if Kafka does not run here at all."""
+    """Make the archive if there is none; JarsError, or KafkaStartError if Kafka does not run here."""
+    kafka_jars()  # makes the cache's folder too
     archive = class_archive()
     if archive.exists():
         return

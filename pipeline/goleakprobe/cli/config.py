@@ -11,6 +11,7 @@ import yaml
 
 from goleakprobe.config import Config, check_config, load_config
 from goleakprobe.errors import ConfigError
+from goleakprobe_agents.settings import encode_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,15 +59,8 @@ def show(file: ConfigFile) -> None:
         config = load_config(file)
     except ConfigError as error:
         raise _refused(str(problem) for problem in error.problems) from error
-    values = msgspec.to_builtins(config, enc_hook=_plain_number)
+    values = msgspec.to_builtins(config, enc_hook=encode_setting)
     typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)
-
-
-def _plain_number(value: object) -> int | float:
-    if isinstance(value, int):
-        return int(value)
-    assert isinstance(value, float)
-    return float(value)
 
 
 def _summary(config: Config, targets: int) -> str:
