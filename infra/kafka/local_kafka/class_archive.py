@@ -22,7 +22,7 @@ _STARTED = "Kafka Server started"
 
 
 def ensure_class_archive() -> None:
-    """Make the archive if there is none; JarsError, or KafkaStartError if Kafka does not run here."""
+    """Make the archive if there is none; JarsError, KafkaStartError if Kafka does not run."""
     kafka_jars()  # makes the cache's folder too
     archive = class_archive()
     if archive.exists():
