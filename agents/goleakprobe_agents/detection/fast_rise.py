@@ -22,7 +22,7 @@ from goleakprobe_agents.detection.protocol import (
     accept,
     known_or,
 )
-from goleakprobe_agents.detection.row_store import Field, Parts, RowStore
+from goleakprobe_agents.detection.row_store import Field, RowStore, StoredBank
 from goleakprobe_agents.detection.straight_rise import StraightRise, straight_rise
 from goleakprobe_agents.detection.trend import settled_centre
 
@@ -69,7 +69,7 @@ _FIGURES = ("score", "per_hour", "per_hour_low", "per_hour_high", "growth", "lev
 _NO_RISE = np.array([0.0] + [math.nan] * (len(_FIGURES) - 1), dtype=np.float32)
 
 
-class FastRise:
+class FastRise(StoredBank):
     """A bank of short memories. Channel used: ``process_start_ns``.
 
     The score reaches its threshold, 1, where every rule is just met, by the weakest of them.
@@ -94,7 +94,7 @@ class FastRise:
         begin in a rise.
         """
         self._unbroken = unbroken
-        self._store = RowStore(
+        store = RowStore(
             f"fast rise 1 unbroken={unbroken}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
@@ -116,36 +116,7 @@ class FastRise:
                 Field("figures", "<f4", (len(_FIGURES),), math.nan),
             ],
         )
-
-    @property
-    def rows(self) -> int:
-        """How many rows the bank has."""
-        return self._store.rows
-
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of state the whole bank holds."""
-        return self.rows * self._store.row_bytes
-
-    def resize(self, rows: int) -> None:
-        """Grow or shrink; new rows are empty."""
-        self._store.resize(rows)
-
-    def reset(self, rows: NDArray[np.int64]) -> None:
-        """Forget these rows."""
-        self._store.reset(rows)
-
-    def dump(self) -> bytes:
-        """The whole bank."""
-        return b"".join(self.parts())
-
-    def parts(self) -> Parts:
-        """What ``dump`` puts together (see RowStore.parts)."""
-        return self._store.parts()
-
-    def load(self, state: bytes) -> None:
-        """Replace the bank; ValueError, and no change, for bytes that are not its own."""
-        self._store.load(state)
+        super().__init__(store)
 
     def update(
         self,

@@ -32,7 +32,7 @@ from goleakprobe_agents.detection.protocol import (
     known_or,
 )
 from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
-from goleakprobe_agents.detection.row_store import Field, Parts, RowStore
+from goleakprobe_agents.detection.row_store import Field, RowStore, StoredBank
 from goleakprobe_agents.detection.trend import describe
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RisingFloorParameters:
             raise ValueError(f"floors are of one of {', '.join(LEAK_SCORES)}, not {self.of!r}")
 
 
-class RisingFloor:
+class RisingFloor(StoredBank):
     """A bank of floors, of the count or of its aged goroutines.
 
     Channels used: ``rate`` and ``process_start_ns``; ``aged``, if floors are to be of those.
@@ -128,7 +128,7 @@ class RisingFloor:
         self._witness = witness
         scales = len(parameters.scales_seconds)
         self._widths_ns = [round(s * SECOND_NS) for s in parameters.scales_seconds]
-        self._store = RowStore(
+        store = RowStore(
             f"rising floor 4 {parameters}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
@@ -156,36 +156,7 @@ class RisingFloor:
                 Field("returned", "<f4"),
             ],
         )
-
-    @property
-    def rows(self) -> int:
-        """How many rows the bank has."""
-        return self._store.rows
-
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of state the whole bank holds."""
-        return self.rows * self._store.row_bytes
-
-    def resize(self, rows: int) -> None:
-        """Grow or shrink; new rows are empty."""
-        self._store.resize(rows)
-
-    def reset(self, rows: NDArray[np.int64]) -> None:
-        """Forget these rows."""
-        self._store.reset(rows)
-
-    def dump(self) -> bytes:
-        """The whole bank."""
-        return b"".join(self.parts())
-
-    def parts(self) -> Parts:
-        """What ``dump`` puts together (see RowStore.parts)."""
-        return self._store.parts()
-
-    def load(self, state: bytes) -> None:
-        """Replace the bank; ValueError, and no change, for bytes that are not its own."""
-        self._store.load(state)
+        super().__init__(store)
 
     def seen(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of these rows have ever had a sample."""

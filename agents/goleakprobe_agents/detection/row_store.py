@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Field", "Parts", "RowStore", "bytes_in"]
+__all__ = ["Field", "Parts", "RowStore", "StoredBank", "bytes_in"]
 
 Parts = list[bytes | memoryview]
 """Bytes in pieces, some of them arrays that live on."""
@@ -114,6 +114,43 @@ class RowStore:
             offset += flat.nbytes
         self._arrays = arrays
         self.rows = rows
+
+
+class StoredBank:
+    """What a bank all of whose state is in one store need not say itself: see `Detector`."""
+
+    def __init__(self, store: RowStore) -> None:
+        self._store = store
+
+    @property
+    def rows(self) -> int:
+        """How many rows the bank has."""
+        return self._store.rows
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of state the whole bank holds."""
+        return self.rows * self._store.row_bytes
+
+    def resize(self, rows: int) -> None:
+        """Grow or shrink; new rows are empty."""
+        self._store.resize(rows)
+
+    def reset(self, rows: NDArray[np.int64]) -> None:
+        """Forget these rows."""
+        self._store.reset(rows)
+
+    def dump(self) -> bytes:
+        """The whole bank."""
+        return self._store.dump()
+
+    def parts(self) -> Parts:
+        """What ``dump`` puts together (see RowStore.parts)."""
+        return self._store.parts()
+
+    def load(self, state: bytes) -> None:
+        """Replace the bank; ValueError, and no change, for bytes that are not its own."""
+        self._store.load(state)
 
 
 def bytes_in(parts: Sequence[bytes | memoryview]) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goleakprobe_agents.detection.protocol import NEVER_NS, SECOND_NS, Verdicts, accept
-from goleakprobe_agents.detection.row_store import Field, RowStore
+from goleakprobe_agents.detection.row_store import Field, RowStore, StoredBank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ class Survivors:
     """How long ago the earliest of them was first seen."""
 
 
-class IdentitySurvival:
+class IdentitySurvival(StoredBank):
     """Goroutine ids of each row with the time they were first seen; at most 64, oldest first.
 
     Ids grow with time, so the smallest are the oldest; those are kept. Take every dump of a row
@@ -64,7 +64,7 @@ class IdentitySurvival:
     """
 
     def __init__(self) -> None:
-        self._store = RowStore(
+        store = RowStore(
             "identity survival 1",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
@@ -74,32 +74,7 @@ class IdentitySurvival:
                 Field("first_ns", "<i8", (_IDS,)),
             ],
         )
-
-    @property
-    def rows(self) -> int:
-        """How many rows the bank has."""
-        return self._store.rows
-
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of state the whole bank holds."""
-        return self.rows * self._store.row_bytes
-
-    def resize(self, rows: int) -> None:
-        """Grow or shrink; new rows are empty."""
-        self._store.resize(rows)
-
-    def reset(self, rows: NDArray[np.int64]) -> None:
-        """Forget these rows."""
-        self._store.reset(rows)
-
-    def dump(self) -> bytes:
-        """The whole bank."""
-        return self._store.dump()
-
-    def load(self, state: bytes) -> None:
-        """Replace the bank; ValueError, and no change, for bytes that are not its own."""
-        self._store.load(state)
+        super().__init__(store)
 
     def update(
         self, row: int, time_ns: int, ids: Iterable[int], *, process_start_ns: int = 0
@@ -128,7 +103,7 @@ class IdentitySurvival:
         return Survivors(len(again), int((ages >= AGED_SECONDS).sum()), oldest)
 
 
-class SurvivorCeiling:
+class SurvivorCeiling(StoredBank):
     """At most how many of a row's goroutines can be older than ten minutes, from counts alone.
 
     The minimum over the last ten to eleven minutes, kept as eleven parts of a minute each (176
@@ -148,7 +123,7 @@ class SurvivorCeiling:
 
     def __init__(self, aged_seconds: float = AGED_SECONDS) -> None:
         self._part_ns = round(aged_seconds * SECOND_NS / _PARTS)
-        self._store = RowStore(
+        store = RowStore(
             f"survivor ceiling 1 {aged_seconds}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
@@ -160,32 +135,7 @@ class SurvivorCeiling:
                 Field("last", "<f4", (2,), math.nan),
             ],
         )
-
-    @property
-    def rows(self) -> int:
-        """How many rows the bank has."""
-        return self._store.rows
-
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of state the whole bank holds."""
-        return self.rows * self._store.row_bytes
-
-    def resize(self, rows: int) -> None:
-        """Grow or shrink; new rows are empty."""
-        self._store.resize(rows)
-
-    def reset(self, rows: NDArray[np.int64]) -> None:
-        """Forget these rows."""
-        self._store.reset(rows)
-
-    def dump(self) -> bytes:
-        """The whole bank."""
-        return self._store.dump()
-
-    def load(self, state: bytes) -> None:
-        """Replace the bank; ValueError, and no change, for bytes that are not its own."""
-        self._store.load(state)
+        super().__init__(store)
 
     def update(
         self,
