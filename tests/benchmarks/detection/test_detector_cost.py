@@ -6,6 +6,8 @@ figures are printed (pytest -s) for the table in README.md.
 
 from __future__ import annotations
 
+import os
+import resource
 import time
 
 import numpy as np
@@ -85,3 +87,29 @@ def test_a_key_update_costs_a_fraction_of_a_pandas_recomputation(name, rows):
     )
     assert cost < recomputed / 20
     assert bank.state_bytes / rows <= 1536
+
+
+@pytest.mark.timeout(1800)
+def test_one_key_may_have_a_million_updates():
+    """UPDATES in the environment; steady first, then it leaks. State and memory stay as they are."""
+    updates = int(os.environ.get("UPDATES", "20000"))
+    bank, key = EvidenceEngine(), np.array([0])
+    bank.resize(1)
+    size = len(bank.dump())
+    counts = np.random.default_rng(1).poisson(50, updates).astype(float)
+    peak = 0
+    for second in range(updates):
+        now = np.array([second * 10**9])
+        verdicts = bank.update(key, now, counts[second : second + 1], aged=np.zeros(1))
+        assert not verdicts.alarm[0]
+        if second == 5000:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
+    print(f"\n{updates:,} updates: {len(bank.dump())} bytes of state, {grown / 1024:.1f} MB more")
+    assert len(bank.dump()) == size
+    assert grown < 8192
+    for second in range(7200):
+        now = np.array([(updates + second) * 10**9])
+        leaked, aged = np.array([50 + second / 10]), np.array([max(second - 600, 0) / 10])
+        verdicts = bank.update(key, now, leaked, aged=aged)
+    assert verdicts.alarm[0]
