@@ -91,7 +91,7 @@ def test_a_key_update_costs_a_fraction_of_a_pandas_recomputation(name, rows):
 
 @pytest.mark.timeout(1800)
 def test_one_key_may_have_a_million_updates():
-    """UPDATES in the environment; steady first, then it leaks. State and memory stay as they are."""
+    """UPDATES in the environment; steady, then a leak. State and memory stay as they were."""
     updates = int(os.environ.get("UPDATES", "20000"))
     bank, key = EvidenceEngine(), np.array([0])
     bank.resize(1)
