@@ -20,7 +20,7 @@ from goleakprobe_agents.errors import SnapshotDamagedError, UnsupportedStorageEr
 __all__ = ["Snapshot", "SnapshotFolder"]
 
 _MAGIC = b"GLPSTATE"
-_VERSION = 1
+_VERSION = 2
 _LENGTH_BYTES = 4
 _KEPT = 2
 _SUFFIX = ".state"
@@ -160,7 +160,8 @@ def _age_key(path: Path, log_id: str) -> tuple[bool, int, str]:
 
 
 def _checksum(state: bytes) -> str:
-    return hashlib.blake2b(state, digest_size=16).hexdigest()
+    # Most processors have instructions for this one.
+    return hashlib.sha256(state).hexdigest()
 
 
 def _write_whole(path: Path, parts: tuple[bytes, ...]) -> None:

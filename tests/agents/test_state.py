@@ -62,7 +62,7 @@ def test_an_older_owner_cannot_push_a_newer_snapshot_out(folder: SnapshotFolder)
         lambda body: b"",
         lambda body: b"x" + body[1:],
         lambda body: body[:-1] + bytes([body[-1] ^ 1]),
-        lambda body: body.replace(b'"version":1', b'"version":9'),
+        lambda body: body.replace(b'"version":2', b'"version":9'),
     ],
     ids=["cut short", "header only", "empty", "other magic", "flipped bit", "newer version"],
 )
