@@ -1,7 +1,8 @@
 """The embedded broker: Tansu, one small binary that speaks the Kafka protocol from memory.
 
 It is for trying out and for tests: topics live in memory and end with the process. What it
-cannot do (end offsets, compaction, added partitions) the stream does not ask of it.
+cannot do (end offsets, compaction, added partitions, groups that members leave) the stream does
+not ask of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from goleakprobe_agents.admin import cluster_id
 from goleakprobe_agents.errors import BrokerMissingError, BrokerStartError, PortTakenError
 from goleakprobe_agents.lifeline import dying_with_parent
 
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO
 
-__all__ = ["EMBEDDED_CLUSTER", "EmbeddedBroker", "free_port"]
+    from goleakprobe_agents.settings import BrokerSettings
 
-EMBEDDED_CLUSTER = "embedded-"
-"""How the cluster ids of embedded brokers begin."""
+__all__ = ["EmbeddedBroker", "free_port", "is_embedded"]
 
+# How the cluster ids of embedded brokers begin.
+_CLUSTER = "embedded-"
 _HOST = "127.0.0.1"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
@@ -40,6 +43,11 @@ _PORTS = range(15_000, 32_000)
 _PORT_TRIES = 100
 # Another process may take a port between finding it free and the broker's bind.
 _ATTEMPTS = 5
+
+
+def is_embedded(settings: BrokerSettings) -> bool:
+    """Whether these settings lead to an embedded broker. Raises BrokerUnavailableError."""
+    return cluster_id(settings).startswith(_CLUSTER)
 
 
 def free_port(host: str = _HOST) -> int:
@@ -127,7 +135,7 @@ class EmbeddedBroker:
         self.stop()
 
     def _launch(self) -> None:
-        cluster = f"{EMBEDDED_CLUSTER}{secrets.token_hex(8)}"
+        cluster = f"{_CLUSTER}{secrets.token_hex(8)}"
         url = f"tcp://{_HOST}:{self.port}"
         # Without both addresses it would listen on, and advertise, all interfaces.
         command = [_binary(), "broker", "--silent", "--cluster-id", cluster]

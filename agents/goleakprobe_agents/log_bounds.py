@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from goleakprobe_agents.admin import cluster_id, log_ids
-from goleakprobe_agents.broker import EMBEDDED_CLUSTER
+from goleakprobe_agents.admin import log_ids
+from goleakprobe_agents.broker import is_embedded
 from goleakprobe_agents.connection import client_options
 from goleakprobe_agents.errors import BrokerUnavailableError
 from goleakprobe_schemas import TOPICS
@@ -38,7 +38,7 @@ def broker_logs(settings: BrokerSettings) -> list[BrokerLog] | None:
     from kafka import KafkaConsumer, TopicPartition
     from kafka.errors import KafkaError
 
-    if cluster_id(settings).startswith(EMBEDDED_CLUSTER):
+    if is_embedded(settings):
         return None
     ids = log_ids(settings)
     places = [TopicPartition(t.name, p) for t in TOPICS for p in range(settings.partitions)]

@@ -23,6 +23,7 @@ import uvloop
 
 from goleakprobe_agents.admin import check_topics, log_ids
 from goleakprobe_agents.app import build_app, end_process, read_from_shell
+from goleakprobe_agents.broker import is_embedded
 from goleakprobe_agents.errors import BrokerUnavailableError, StoppingError, StreamError
 from goleakprobe_agents.heap import give_memory_back
 from goleakprobe_agents.log_stream import lossy_stderr
@@ -73,6 +74,10 @@ class Worker:
         self._publisher = Publisher(settings.broker)
         self._app = build_app(settings, role)
         ids = log_ids(settings.broker)
+        # Tansu 0.6 keeps a leader that leaves while its group is forming, as it is for seconds
+        # after another member came or went, as the leader for ever: nobody is given anything then.
+        # A member that only falls silent it forgets after the session.
+        self._leaves_group = not is_embedded(settings.broker)
         parts = Parts(settings, self._publisher, ids, self._acknowledge, self._patience)
         module = role_named(role)
         self._shell: Shell = module.build_shell(parts)
@@ -112,7 +117,8 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._app.consumer.commit()
-                await self._app.stop()
+                if self._leaves_group:
+                    await self._app.stop()
                 await self._publisher.close()
         starting.cancel()
 
