@@ -31,7 +31,11 @@ from goleakprobe_agents.detection.protocol import (
     accept,
     known_or,
 )
-from goleakprobe_agents.detection.rise_features import Circumstances, rise_features
+from goleakprobe_agents.detection.rise_features import (
+    Circumstances,
+    rise_features,
+    settling_seconds,
+)
 from goleakprobe_agents.detection.row_store import Field, RowStore, StoredBank
 from goleakprobe_agents.detection.trend import describe
 
@@ -71,6 +75,12 @@ _WORTH = _LEAST_GROWTH / 2
 """Goroutines that must have come for a closer look."""
 _WORST_DRAWDOWN = 0.5
 _LEAST_BUCKETS = 6.0
+_LEAST_SETTLING_SECONDS = 600.0
+_LEAST_SPREAD = 1.5
+_START_SECONDS, _LEAST_SECONDS_FROM_START = 900.0, 1620.0
+"""A rise that begins so soon after its process has to last so long."""
+_CARRIED_SHARE = 0.5
+_SPREAD_SECONDS = 600.0
 _CARRIED_LATE = 0.35
 _UNLIKELY = 0.5
 _COLLAPSE = 0.5
@@ -408,7 +418,7 @@ class RisingFloor(StoredBank):
         if self._witness is not None:
             self._witness(rows, features)
             return np.zeros(len(rows))
-        odds = leak_score(self.parameters.of)(features)
+        odds = np.minimum(leak_score(self.parameters.of)(features), _lasting(trend, around))
         grown = np.maximum(trend.growth, 0) + around.carried_growth
         possible = (
             (grown >= _LEAST_GROWTH)
@@ -462,6 +472,25 @@ class RisingFloor(StoredBank):
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
+
+
+def _lasting(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
+    """The most that the odds can be of a rise that came at once, settles soon, or is a start-up.
+
+    The scores alone are led astray by what their families lack: a warm-up that ended hours ago, or
+    one of a small process. Rises that lasted until their processes ended are evidence, though pools
+    that come anew with every deploy look alike: they count for half of their time.
+    """
+    carried = around.carried_seconds * _CARRIED_SHARE
+    elapsed = trend.elapsed * around.bucket_seconds
+    # What is aged has lasted by itself.
+    begun_with_process = np.isnan(around.young) & (around.age_seconds - elapsed < _START_SECONDS)
+    margins = [
+        (settling_seconds(trend, around) + carried) / _LEAST_SETTLING_SECONDS,
+        (trend.spread + carried / _SPREAD_SECONDS) / _LEAST_SPREAD,
+        np.where(begun_with_process, (elapsed + carried) / _LEAST_SECONDS_FROM_START, np.inf),
+    ]
+    return np.asarray(np.clip(np.minimum.reduce(margins), 0.0, 20.0) ** 4, dtype=np.float64)
 
 
 def _may_rise(floors: NDArray[np.float64], rates: NDArray[np.float64] | None) -> NDArray[np.bool_]:

@@ -139,3 +139,28 @@ def test_a_warm_up_is_no_rise_without_a_break() -> None:
 
 def test_a_rise_that_some_leave_is_no_rise_without_a_break() -> None:
     assert _live([2 + i // 2 - (i % 7 == 0) * 3 for i in range(240)]) is None
+
+
+@pytest.mark.parametrize("parameters", [EvidenceParameters(), EvidenceParameters.for_totals()])
+def test_a_warm_up_of_any_small_process_is_no_leak_hours_later(parameters):
+    cases = [(b, span, even) for b in (10, 50, 300) for span in (300, 600) for even in (0, 1)]
+    base, span, even = (np.array(column, dtype=float) for column in zip(*cases, strict=True))
+    rows, rng = np.arange(len(cases)), np.random.default_rng(0)
+    bank = EvidenceEngine(parameters)
+    bank.resize(len(cases))
+
+    def filled(seconds):
+        passed = max(seconds, 0)
+        slowing = 1 - np.exp(-3 * passed / span)
+        return np.floor(100 * np.where(even > 0, np.minimum(passed / span, 1), slowing))
+
+    for second in range(0, 3 * 3600, 15):
+        verdicts = bank.update(
+            rows,
+            np.full(len(cases), (second + 1000) * 10**9),
+            base + filled(second) + rng.poisson(5, len(cases)),
+            aged=filled(second - 600),
+            rate=rng.poisson(300, len(cases)) / 15,
+            process_start_ns=np.full(len(cases), 999 * 10**9),
+        )
+        assert not verdicts.alarm.any(), second
