@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from loopback import listening
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
@@ -53,14 +55,12 @@ class AlertReceiver:
     async def __aenter__(self) -> AlertReceiver:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._take)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
-        self.port = self._runner.addresses[0][1]
+        self._serving = listening(app, self._tls)
+        self.port = await self._serving.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._serving.__aexit__(None, None, None)
 
     async def wait_for(self, wanted: Callable[[Post], bool]) -> Post:
         """The first post that is wanted, now or later."""

@@ -12,6 +12,7 @@ from aiohttp import web
 from goleakprobe.collect.targets import ScrapeTarget, resolve_target
 from goleakprobe.config import ScrapeConfig, StaticConfig
 from goleakprobe_agents.settings import Duration, Size
+from loopback import listening
 
 if TYPE_CHECKING:
     import ssl
@@ -109,14 +110,8 @@ async def serving(answer: Handler, tls: ssl.SSLContext | None = None) -> AsyncIt
     """Serve every path of a free loopback port by one handler; gives ``host:port``."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-    await site.start()
-    try:
-        yield f"127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with listening(app, tls) as port:
+        yield f"127.0.0.1:{port}"
 
 
 @asynccontextmanager

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from loopback import listening
+
 pytestmark = [pytest.mark.go, pytest.mark.timeout(300)]
 
 ZOO = Path(__file__).parents[3] / "infra" / "go" / "zoo"
@@ -219,15 +221,8 @@ async def test_what_is_no_pprof_server_is_said_and_exits_with_3() -> None:
 
     app = web.Application()
     app.router.add_get("/{path:.*}", page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        port = runner.addresses[0][1]
+    async with listening(app) as port:
         code, answer = await asyncio.to_thread(checked, f"127.0.0.1:{port}")
-    finally:
-        await runner.cleanup()
     assert code == 3
     assert "HTML page" in str(answer["sources"][0]["error"])
 

@@ -13,6 +13,7 @@ from goleakprobe.check.visit import Asking, visits
 from goleakprobe.collect.scrape import Scraper
 from goleakprobe.config.scraping import ScrapeConfig
 from goleakprobe.errors import ScrapeError
+from loopback import listening
 
 DUMP = b"goroutine 1 [select]:\nmain.main()\n\t/srv/main.go:3 +0x1\n"
 
@@ -27,14 +28,9 @@ async def process(answers: Iterable[bool]) -> AsyncIterator[Endpoint]:
 
     app = web.Application()
     app.router.add_get("/debug/pprof/goroutine", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/debug/pprof"
-    try:
+    async with listening(app) as port:
+        url = f"http://127.0.0.1:{port}/debug/pprof"
         yield Endpoint(name="app", base_url=url, profile_url=f"{url}/goroutine?debug=2")
-    finally:
-        await runner.cleanup()
 
 
 async def visited(answers: Iterable[bool], rounds: int | None) -> tuple[int, list[Exception]]:
