@@ -124,9 +124,10 @@ def _record(block: list[bytes], limits: Limits) -> _Record | None:
     for line in _joined(block[1:]):
         if (found := _LABELS.match(line)) is not None:
             labels, _ = read_labels(line, found.end(), limits)
-        elif line.startswith(b"#") and (frame := _frame(line, limits)) is not None:
+        elif line.startswith(b"#") and (place := _frame(line, limits)) is not None:
+            address, frame = place
             if frame.function:
-                addresses.append(int(line.split(None, 2)[1], 16))
+                addresses.append(address)
                 frames += [frame] * (len(frames) < limits.frames)
         elif line.startswith(b"#"):
             return None
@@ -139,18 +140,20 @@ def _record(block: list[bytes], limits: Limits) -> _Record | None:
     )
 
 
-def _frame(line: bytes, limits: Limits) -> Frame | None:
+def _frame(line: bytes, limits: Limits) -> tuple[int, Frame] | None:
     """Read a line of address, function and file; a frame without a name for a bare address."""
     _, *cells = filter(None, line.split(b"\t"))
     if not cells or _ADDRESS.match(cells[0]) is None:
         return None
+    address = int(cells[0], 16)
     if len(cells) == 1:
-        return Frame("")
+        return address, Frame("")
     place = _PLACE.match(cells[2]) if len(cells) == 3 else None
     if place is None:
         return None
     name = _OFFSET.sub(b"", cells[1].strip())
-    return Frame(clean(name, limits.name_chars), clean(place[1], limits.name_chars), int(place[2]))
+    file = clean(place[1], limits.name_chars)
+    return address, Frame(clean(name, limits.name_chars), file, int(place[2]))
 
 
 def _joined(lines: list[bytes]) -> Iterator[bytes]:

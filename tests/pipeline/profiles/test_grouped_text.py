@@ -83,8 +83,9 @@ def test_every_cut_is_marked(release: str) -> None:
         SMALL.replace(b'"/v1/x", ', b'"/v1/x",\n'),
         SMALL.replace(b"# labels", b"labels"),
         b"```\n" + SMALL + b"```\n",
+        SMALL.replace(b"#\t0x400", b"#IO wait\t0x400"),
     ],
-    ids=["crlf", "spaces", "indented", "syslog", "wrapped labels", "lost hash", "fenced"],
+    ids=["crlf", "spaces", "indented", "syslog", "wrapped labels", "lost hash", "fenced", "words"],
 )
 def test_damage_on_the_way_is_undone(damaged: bytes) -> None:
     assert read_profile(damaged).groups == read_profile(SMALL).groups
