@@ -3,8 +3,9 @@
 It judges the newest 24 points of a row, a point being the least count of ten seconds, or a single
 sample where they come less often: four minutes of frequent scrapes, 24 of one a minute. Nothing
 can have aged in so short a time. So it asks for more than growth: the rise is straight, its place
-is one that hardly anybody was seen to leave, and it was calm before, or the process is known to be
-young. Where none of that is known, the rise has to be a flood, or (``unbroken``) to last longer.
+is one that hardly anybody was seen to leave, and it was calm before. Where that is not known, the
+rise has to last longer if the start of the process is, or to be a flood, or (``unbroken``) to go on
+for minutes.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ _SAME_START_NS = 2 * SECOND_NS
 
 _CHURN = 0.0125
 """A place that more than this share of arrivals was seen to leave is not judged fast."""
-_GROWTH = 50.0
-_PER_SECOND = 0.9
+_GROWTH = 100.0
+_PER_SECOND = 0.95
 _LEAST_SECONDS = 70.0
 _SETTLING_SECONDS = 200.0
 _DRAWDOWN = 0.25
@@ -55,10 +56,12 @@ _GROWTH_NOISES = 8.0
 _FREQUENT_SECONDS = 20.0
 _LEAST_POINTS = (7.0, 5.0)
 """Of points closer than `_FREQUENT_SECONDS`, and of others."""
-_FLOOD_PER_SECOND, _FLOOD_SECONDS = 3.0, 100.0
+_YOUNG_SECONDS = 105.0
+"""How long a rise has to last that began with its process: start-ups are fast, but soon over."""
+_FLOOD_PER_SECOND, _FLOOD_SECONDS = 4.0, 100.0
 """What no start-up does for so long, so that nothing need be known of the time before."""
 _UNBROKEN_PER_SECOND, _UNBROKEN_SECONDS = 0.25, 180.0
-_UNBROKEN_POINTS = (12.0, 8.0)
+_UNBROKEN_POINTS, _UNBROKEN_GROWTH = (12.0, 8.0), 50.0
 _STEEPNESS = 8.0
 """Power of the margin, so that what falls well short of the rule scores next to nothing."""
 _LARGEST_MARGIN = 1.03
@@ -143,7 +146,8 @@ class FastRise(StoredBank):
         known = store["start_ns"][rows]
         other = (known != 0) & (np.abs(starts - known) > _SAME_START_NS)
         begun = store["newest_ns"][rows] != NEVER_NS
-        moved = (starts != 0) & (other | (starts > store["newest_ns"][rows])) & begun
+        later = (known == 0) & (starts > store["newest_ns"][rows])
+        moved = (starts != 0) & (other | later) & begun
         store["start_ns"][rows] = np.where((starts != 0) & (moved | (known == 0)), starts, known)
         self._empty(rows[moved])
 
@@ -221,7 +225,7 @@ class FastRise(StoredBank):
         # A closer look costs; most places do not rise, or have been seen to be left.
         churn = np.maximum(store["fallen"][rows] - 1.0, 0) / np.maximum(store["risen"][rows], 1)
         newest = store["floors"][rows, (store["closed"][rows] - 1) % _POINTS]
-        rising = newest - np.fmin.reduce(store["floors"][rows], axis=1) >= _GROWTH / 2
+        rising = newest - np.fmin.reduce(store["floors"][rows], axis=1) >= _UNBROKEN_GROWTH / 2
         telling = rising & (churn <= _CHURN) & (store["closed"][rows] >= _LEAST_POINTS[1])
         store["held"][rows[~telling]] = False
         rows = rows[telling]
@@ -231,7 +235,9 @@ class FastRise(StoredBank):
         floors = store["floors"][rows[:, None], order].astype(np.float64)
         seconds = store["ticks"][rows[:, None], order] * (_TICK_NS / SECOND_NS)
         rise = straight_rise(seconds, floors)
-        score = _score(rise, self._calm(rows, rise, now[telling]), unbroken=self._unbroken)
+        calm = self._calm(rows, rise, now[telling])
+        young = store["start_ns"][rows] != 0
+        score = _score(rise, calm, young, unbroken=self._unbroken)
         store["held"][rows] = (store["held"][rows] & (score >= _STILL_FAST)) | (score >= 1.0)
         columns = [
             score,
@@ -249,13 +255,11 @@ class FastRise(StoredBank):
     ) -> NDArray[np.bool_]:
         """Whether the rise is a new one.
 
-        Known if the start of the process is (a young process is watched from its beginning), if
-        the counts before the rise were about the level it rises from for five minutes, or if it
-        was new when it first alarmed.
+        Known if the counts before the rise were about the level it rises from for five minutes,
+        or if it was new when it first alarmed.
         """
         store = self._store
-        calm = (store["start_ns"][rows] != 0) | store["held"][rows]
-        calm = np.asarray(calm | (rise.calm >= _CALM_SECONDS), dtype=np.bool_)
+        calm = np.asarray(store["held"][rows] | (rise.calm >= _CALM_SECONDS), dtype=np.bool_)
         part = now // _CALM_NS
         since = np.ceil(rise.elapsed * SECOND_NS / _CALM_NS).astype(np.int64)
         back = np.arange(_CALM_PARTS)
@@ -283,32 +287,31 @@ class FastRise(StoredBank):
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
 
 
-def _score(rise: StraightRise, calm: NDArray[np.bool_], *, unbroken: bool) -> NDArray[np.float64]:
-    """The best of the rules; each is met where the least of its margins is 1."""
+def _score(
+    rise: StraightRise, calm: NDArray[np.bool_], young: NDArray[np.bool_], *, unbroken: bool
+) -> NDArray[np.float64]:
+    """The best of the rules; each is met where the least of its margins is 1.
+
+    ``young`` says that the start of the process is known: it is watched from its beginning.
+    """
     straight = [
         np.maximum(
             rise.slope / np.maximum(rise.slope_error, 1e-9) / _SLOPE_ERRORS,
             rise.growth / rise.noise / _GROWTH_NOISES,
         ),
-        rise.growth / _GROWTH,
         rise.centre / settled_centre(rise.elapsed / _SETTLING_SECONDS),
         np.clip(3.0 - 2.0 * rise.drawdown / _DRAWDOWN, 0.0, 3.0),
     ]
     frequent = rise.elapsed < _FREQUENT_SECONDS * (rise.points - 1)
-    new = [
-        rise.slope / _PER_SECOND,
-        rise.elapsed / _LEAST_SECONDS,
-        rise.points / np.where(frequent, *_LEAST_POINTS),
-        np.where(calm, np.inf, 0.0),
-    ]
-    flood = [
-        rise.slope / _FLOOD_PER_SECOND,
-        rise.elapsed / _FLOOD_SECONDS,
-        rise.points / np.where(frequent, *_LEAST_POINTS),
-    ]
-    rules = [[*straight, *new], [*straight, *flood]]
+    points = rise.points / np.where(frequent, *_LEAST_POINTS)
+    fast = [rise.growth / _GROWTH, rise.slope / _PER_SECOND, points]
+    new = [*fast, rise.elapsed / _LEAST_SECONDS, np.where(calm, np.inf, 0.0)]
+    started = [*fast, rise.elapsed / _YOUNG_SECONDS, np.where(young, np.inf, 0.0)]
+    flood = [*fast, rise.slope / _FLOOD_PER_SECOND, rise.elapsed / _FLOOD_SECONDS]
+    rules = [[*straight, *new], [*straight, *started], [*straight, *flood]]
     if unbroken:
         lasting = [
+            rise.growth / _UNBROKEN_GROWTH,
             rise.slope / _UNBROKEN_PER_SECOND,
             rise.elapsed / _UNBROKEN_SECONDS,
             rise.points / np.where(frequent, *_UNBROKEN_POINTS),

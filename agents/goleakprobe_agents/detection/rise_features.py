@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from goleakprobe_agents.detection.trend import Trend
 
-__all__ = ["FEATURES", "Circumstances", "rise_features", "settling_seconds"]
+__all__ = ["FEATURES", "Circumstances", "rise_features"]
 
 FEATURES = (
     "sure", "share", "clear", "late", "centre", "drawdown", "spread", "elapsed", "span",
@@ -84,7 +84,7 @@ def rise_features(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
         np.log1p(around.carried_seconds / 300.0),
         np.log(0.01 + around.churn),
         np.log(60.0 + np.maximum(quiet, 0.0)),
-        np.log(60.0 + settling_seconds(trend, around)),
+        np.log(60.0 + _settling_seconds(trend, around)),
         np.log1p(np.maximum(trend.level, 0.0)),
         np.log((np.where(aged, np.maximum(around.young, 0.0), 0.0) + 1.0) / (pace + 1.0)),
         np.log1p(growth),
@@ -93,7 +93,7 @@ def rise_features(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
     return np.stack(columns, axis=1)
 
 
-def settling_seconds(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
+def _settling_seconds(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
     """The least time constant a rise may have if it is one that settles; ten hours at most.
 
     A few goroutines come unevenly by chance, so a rise of few is given the benefit of that doubt.

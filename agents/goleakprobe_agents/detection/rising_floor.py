@@ -3,7 +3,8 @@
 Traffic moves the ceiling of a count, a leak lifts its floor. The bank keeps the minima of buckets
 at several time scales, 24 buckets each: 1.5, 4 and 12 minutes, so 36 minutes to nearly five hours
 of memory. When a bucket closes, its scale's floors are described (`trend`) and scored
-(`leak_score`); a row's score is that of the scale that shows a leak best.
+(`leak_score`); a row's score is that of the scale that shows a leak best. Of totals, which are
+noisier, means of about the last minute stand for the counts.
 
 Buckets are aligned to the epoch of the times given, a bucket is judged by the first sample after
 its end, and a bucket without samples stays empty; so scrapes may come at any distance, and a gap
@@ -17,7 +18,7 @@ incarnation before had grown by.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,6 @@ from goleakprobe_agents.detection.protocol import (
 from goleakprobe_agents.detection.rise_features import (
     Circumstances,
     rise_features,
-    settling_seconds,
 )
 from goleakprobe_agents.detection.row_store import Field, RowStore, StoredBank
 from goleakprobe_agents.detection.trend import describe
@@ -75,13 +75,10 @@ _WORTH = _LEAST_GROWTH / 2
 """Goroutines that must have come for a closer look."""
 _WORST_DRAWDOWN = 0.5
 _LEAST_BUCKETS = 6.0
-_LEAST_SETTLING_SECONDS = 600.0
-_LEAST_SPREAD = 1.5
-_START_SECONDS, _LEAST_SECONDS_FROM_START = 900.0, 1620.0
-"""A rise that begins so soon after its process has to last so long."""
-_CARRIED_SHARE = 0.5
-_SPREAD_SECONDS = 600.0
-_CARRIED_LATE = 0.35
+_LEAST_LATE = 0.05
+"""A rise to which nothing was added of late has ended, long though slower scales may see it."""
+_SMOOTH_SECONDS = 30.0
+_CARRIED_LATE, _CARRIED_GROWTH = 0.35, 3.0
 _UNLIKELY = 0.5
 _COLLAPSE = 0.5
 _LOW, _GROWTH, _ELAPSED, _LATE = (
@@ -133,13 +130,13 @@ class RisingFloor(StoredBank):
         parameters: RisingFloorParameters | None = None,
         witness: Callable[[NDArray[np.int64], NDArray[np.float64]], None] | None = None,
     ) -> None:
-        """A ``witness`` is shown rows and features of every rise, which is not scored then."""
+        """A ``witness`` is shown rows and features of rises that may be leaks; none is scored."""
         self.parameters = parameters = parameters or RisingFloorParameters()
         self._witness = witness
         scales = len(parameters.scales_seconds)
         self._widths_ns = [round(s * SECOND_NS) for s in parameters.scales_seconds]
         store = RowStore(
-            f"rising floor 4 {parameters}",
+            f"rising floor 5 {parameters}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
                 Field("start_ns", "<i8"),
@@ -153,6 +150,7 @@ class RisingFloor(StoredBank):
                 Field("figures", "<f4", (scales, len(_FIGURES)), math.nan),
                 Field("judged_ns", "<i8", (scales,)),
                 Field("floor", "<f4", (), math.nan),
+                Field("smooth", "<f4", (), math.nan),
                 Field("count_least", "<f4", (2,), math.inf),
                 Field("newest", "<f4", (), math.nan),
                 Field("risen", "<f4"),
@@ -189,6 +187,8 @@ class RisingFloor(StoredBank):
         fresh = accept(rows, times_ns, judged, self._store["newest_ns"])
         starts = None if process_start_ns is None else process_start_ns[fresh.at]
         self._restart(fresh, starts)
+        if self.parameters.of == "total":
+            fresh = self._smoothed(fresh)
         self._close(fresh)
         self._take(fresh, fresh.channel(rate), fresh.channel(values))
         return self._answer(rows)
@@ -203,7 +203,8 @@ class RisingFloor(StoredBank):
         self._renew_collapsed(fresh, starts)
         known = store["start_ns"][rows]
         other = (known != 0) & (np.abs(starts - known) > _SAME_START_NS)
-        moved = (starts != 0) & (other | (starts > store["newest_ns"][rows])) & ~first
+        later = (known == 0) & (starts > store["newest_ns"][rows])
+        moved = (starts != 0) & (other | later) & ~first
         store["start_ns"][rows] = np.where((starts != 0) & (moved | (known == 0)), starts, known)
         self._renew(rows[moved], fresh.times_ns[moved])
 
@@ -242,9 +243,10 @@ class RisingFloor(StoredBank):
             "peak",
             "peak_rate",
             "count_least",
+            "smooth",
+            "newest",
         ):
             store[name][rows] = blanks[name]
-        store["newest"][rows] = math.nan
 
     def _carry(self, rows: NDArray[np.int64]) -> None:
         """Remember how long and how far the incarnation that ends now rose, if it did to its end.
@@ -255,7 +257,7 @@ class RisingFloor(StoredBank):
         store = self._store
         figures = known_or(0.0, store["figures"][rows])
         rising = (figures[:, :, _LATE] > _CARRIED_LATE) & (figures[:, :, _LOW] > 0)
-        rising &= figures[:, :, _GROWTH] >= _LEAST_GROWTH
+        rising &= figures[:, :, _GROWTH] >= _CARRIED_GROWTH
         elapsed = np.where(rising, figures[:, :, _ELAPSED], 0)
         best = elapsed.argmax(axis=1)
         each = np.arange(len(rows))
@@ -263,6 +265,20 @@ class RisingFloor(StoredBank):
         grown = np.where(longest > 0, figures[each, best, _GROWTH], 0)
         for name, gain in (("carried_seconds", longest), ("carried_growth", grown)):
             store[name][rows] = np.where(longest > 0, store[name][rows] + gain, 0)
+
+    def _smoothed(self, fresh: Samples) -> Samples:
+        """Means of about the last minute instead of counts.
+
+        Requests in flight come and go within seconds, so samples that far apart are mostly noise:
+        a mean of several rises more clearly than the least of as many.
+        """
+        store, rows = self._store, fresh.rows
+        passed = np.minimum(fresh.times_ns - store["newest_ns"][rows], 10**15) / SECOND_NS
+        before = store["smooth"][rows].astype(np.float64)
+        before = np.where(np.isnan(before), fresh.values, before)
+        means = fresh.values + (before - fresh.values) * np.exp(-passed / _SMOOTH_SECONDS)
+        store["smooth"][rows] = means
+        return replace(fresh, values=means)
 
     def _age(self, rows: NDArray[np.int64], now: NDArray[np.int64]) -> NDArray[np.float64]:
         """Seconds since the process started, or since the row did where that is not known."""
@@ -415,16 +431,17 @@ class RisingFloor(StoredBank):
     ) -> NDArray[np.float64]:
         """Odds of a leak, below the threshold whatever the score says where a mechanism lacks."""
         features = rise_features(trend, around)
-        if self._witness is not None:
-            self._witness(rows, features)
-            return np.zeros(len(rows))
-        odds = np.minimum(leak_score(self.parameters.of)(features), _lasting(trend, around))
         grown = np.maximum(trend.growth, 0) + around.carried_growth
         possible = (
             (grown >= _LEAST_GROWTH)
             & (trend.drawdown <= _WORST_DRAWDOWN)
             & (trend.buckets >= _LEAST_BUCKETS)
         )
+        if self._witness is not None:
+            self._witness(rows[possible], features[possible])
+            return np.zeros(len(rows))
+        odds = leak_score(self.parameters.of)(features)
+        possible &= trend.late >= _LEAST_LATE
         odds = np.where(possible, odds, np.minimum(odds, _UNLIKELY))
         return np.where(trend.buckets >= 5, odds, np.nan)
 
@@ -472,25 +489,6 @@ class RisingFloor(StoredBank):
         with np.errstate(invalid="ignore"):
             alarm = score >= 1.0
         return Verdicts(score, np.ones(len(rows)), alarm, reasons)
-
-
-def _lasting(trend: Trend, around: Circumstances) -> NDArray[np.float64]:
-    """The most that the odds can be of a rise that came at once, settles soon, or is a start-up.
-
-    The scores alone are led astray by what their families lack: a warm-up that ended hours ago, or
-    one of a small process. Rises that lasted until their processes ended are evidence, though pools
-    that come anew with every deploy look alike: they count for half of their time.
-    """
-    carried = around.carried_seconds * _CARRIED_SHARE
-    elapsed = trend.elapsed * around.bucket_seconds
-    # What is aged has lasted by itself.
-    begun_with_process = np.isnan(around.young) & (around.age_seconds - elapsed < _START_SECONDS)
-    margins = [
-        (settling_seconds(trend, around) + carried) / _LEAST_SETTLING_SECONDS,
-        (trend.spread + carried / _SPREAD_SECONDS) / _LEAST_SPREAD,
-        np.where(begun_with_process, (elapsed + carried) / _LEAST_SECONDS_FROM_START, np.inf),
-    ]
-    return np.asarray(np.clip(np.minimum.reduce(margins), 0.0, 20.0) ** 4, dtype=np.float64)
 
 
 def _may_rise(floors: NDArray[np.float64], rates: NDArray[np.float64] | None) -> NDArray[np.bool_]:

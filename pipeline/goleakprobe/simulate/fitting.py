@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 __all__ = ["Rises", "fit", "gather", "main"]
 
 SEED = 11
-SERIES = 6000
+SERIES = 30_000
 ROUNDS = 10
-RIDGE = 3e-4
+RIDGE = 1e-4
 EARLY_SECONDS, EARLY_WEIGHT = 2700.0, 0.03
 """A leak found within this time of its onset counts so much more."""
 BEFORE_WEIGHT = 0.5
 """What a series before its onset counts beside a benign one."""
-FALSE_ALARMS = {"count": 0.003, "aged": 0.004, "total": 0.01}
+FALSE_ALARMS = {"count": 0.004, "aged": 0.005, "total": 0.018}
 
 FLOORS: dict[str, tuple[Kind, RisingFloorParameters]] = {
     "count": ("stack", COUNT_FLOORS),

@@ -181,6 +181,18 @@ def slow_pool(d: StackDraft) -> None:
     d.awake = d.rng.random(d.n) < 0.5
 
 
+def staged_pool(d: StackDraft) -> None:
+    """A pool of 4..400 grows in two to ten stages over 3..40 minutes; half are woken often."""
+    d.silence_requests(_ALONE)
+    series = d.each(d.integers(4, 400))
+    begin = np.where(d.rng.random(d.n) < 0.7, 0.0, d.moment(0, 0.6))
+    stages, length = d.rng.integers(2, 11, d.n), d.log_uniform(180, 2400)
+    share = np.floor(_draws(d, series) * stages[series]) / stages[series]
+    moments = begin[series] + length[series] * share + _draws(d, series)
+    d.live(series, moments, np.full(len(series), np.inf))
+    d.awake = d.rng.random(d.n) < 0.5
+
+
 def redeployed_pool(d: StackDraft) -> None:
     """A deploy every 30..140 minutes; after each 5..250 workers come over 0.5..15 minutes."""
     d.silence_requests(_ALONE)
@@ -251,10 +263,10 @@ def steps(d: StackDraft) -> None:
 
 
 def sawtooth(d: StackDraft) -> None:
-    """As slow, with restarts every 25..67 minutes."""
+    """40..12,000 goroutines leak evenly, with restarts every 25..67 minutes."""
     d.silence_requests(0.7)
     life = d.log_uniform(1500, 4000)
-    _leak_evenly(d, 40, 600)
+    _leak_evenly(d, 40, 12_000)
     for series in range(d.n):
         first = d.onset[series] + life[series]
         moments = np.arange(first, d.clock.length_seconds - 600, life[series])
@@ -302,7 +314,7 @@ BENIGN_STACKS: dict[str, Callable[[StackDraft], None]] = {
     for f in (
         in_flight, heavy_tailed, workers, pool, idle_connections, cache_entries, streams,
         cron_jobs, batches, stalls, queues, leaders, sessions, shards, resized_pool, slow_pool,
-        redeployed_pool,
+        staged_pool, redeployed_pool,
     )
 }  # fmt: skip
 LEAKING_STACKS: dict[str, Callable[[StackDraft], None]] = {

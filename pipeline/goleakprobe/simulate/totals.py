@@ -190,6 +190,26 @@ def resized_pool(d: TotalDraft) -> None:
     d.extra += d.log_uniform(0.1, 1) * d.size * _ramp(d.time, start, width)
 
 
+def staged_pool(d: TotalDraft) -> None:
+    """A pool grows to 0.2..2 sizes in two to eight equal stages over 3..40 minutes."""
+    start = np.where(d.rng.random((1, d.n)) < 0.7, 0.0, d.moment(0, 0.6))
+    stages = d.rng.integers(2, 9, (1, d.n))
+    reached = np.floor(1 + stages * (d.time - start) / d.log_uniform(180, 2400))
+    d.extra += d.log_uniform(0.2, 2) * d.size * np.clip(reached, 0, stages) / stages
+
+
+def small_pool(d: TotalDraft) -> None:
+    """A process of 4..60 whose pool fills to 0.5..20 sizes over 0.5..30 minutes.
+
+    Evenly, or ever more slowly; in 70 % from the start on.
+    """
+    d.size = d.log_uniform(4, 60)[0]
+    start = np.where(d.rng.random((1, d.n)) < 0.7, 0.0, d.moment(0, 0.6))
+    share = _ramp(d.time, start, d.log_uniform(30, 1800))
+    slowing = d.rng.random((1, d.n)) < 0.5
+    d.extra += d.log_uniform(0.5, 20) * d.size * np.where(slowing, 1 - (1 - share) ** 2.5, share)
+
+
 def redeployed_pool(d: TotalDraft) -> None:
     """One to four deploys; after each a pool of 0.2..1.5 sizes fills evenly in 1..25 minutes."""
     begun = np.zeros_like(d.extra)
@@ -306,18 +326,25 @@ def error_path(d: TotalDraft) -> None:
     d.leak(0.4, 4, shape)
 
 
+def small(d: TotalDraft) -> None:
+    """A process of 4..60 leaks 0.5..20 sizes evenly."""
+    d.size = d.log_uniform(4, 60)[0]
+    d.leak_from()
+    d.leak(0.5, 20, d.progress)
+
+
 BENIGN_TOTALS: dict[str, Callable[[TotalDraft], None]] = {
     f.__name__: f
     for f in (
         steady, autocorrelated, diurnal, promotion, cron, deploys, autoscaling, pool_warmup,
         cache_plateau, traffic_ramp, slow_requests, queues, stalls, leaders, streams, batches,
-        sessions, rebalances, resized_pool, redeployed_pool,
+        sessions, rebalances, resized_pool, staged_pool, small_pool, redeployed_pool,
     )
 }  # fmt: skip
 LEAKING_TOTALS: dict[str, Callable[[TotalDraft], None]] = {
     f.__name__: f
     for f in (
         slow, fast, per_request, step_after_deploy, staircase, sawtooth, mid_series,
-        hidden_in_diurnal, bounded, error_path, steps,
+        hidden_in_diurnal, bounded, error_path, steps, small,
     )
 }  # fmt: skip

@@ -101,6 +101,45 @@ def test_restarts_carry_evidence_over():
     assert first_alarm(np.full(len(seconds), 30), ages=np.full(len(seconds), 30)) is None
 
 
+@pytest.mark.parametrize("per_life", [40, 400])
+def test_a_process_that_always_ends_before_its_leak_is_sure_is_told(per_life):
+    """Whatever the target's clock says: here it is ten seconds ahead."""
+    seconds = np.arange(0, 3 * 3600, 15)
+    life, age = seconds // 1500, seconds % 1500
+    counts = np.floor(per_life * age / 1500)
+    ages = np.floor(per_life * np.maximum(age - 600, 0) / 1500)
+    starts = (1_700_000_000 + life * 1500 + 10) * SECOND
+    assert first_alarm(counts, ages=ages, starts=starts) is not None
+    pool = np.floor(80 * np.minimum(age / 300, 1))
+    old = np.floor(80 * np.clip((age - 600) / 300, 0, 1))
+    assert first_alarm(pool, ages=old, starts=starts) is None, "each life fills it"
+
+
+@pytest.mark.parametrize("size", [40, 75, 150])
+def test_a_pool_that_was_filled_is_no_leak_when_hours_later_its_start_leaves_the_memory(size):
+    seconds = np.arange(0, 7 * 3600, 15)
+    counts = np.where(seconds > 5000, size, 0)
+    assert first_alarm(counts, ages=aged_of(counts)) is None
+
+
+def test_requests_in_flight_hide_no_slow_leak_of_a_total():
+    """Means of several samples tell it; by the least of them it takes twenty minutes more."""
+    rng = np.random.default_rng(5)
+    seconds = np.arange(0, 4 * 3600, 15)
+    leaked = np.maximum(seconds - 3600, 0) // 60
+    delays = [
+        first_alarm(
+            rng.poisson(300, len(seconds)) + leaked,
+            rates=rng.poisson(1500, len(seconds)) / 15,
+            totals=True,
+            calm=3600,
+        )
+        for _ in range(8)
+    ]
+    assert min(delays) > 0
+    assert np.mean(delays) < 5300
+
+
 def test_a_verdict_explains_itself():
     bank = EvidenceEngine()
     bank.resize(1)

@@ -79,6 +79,14 @@ def test_a_series_that_begins_in_a_rise_may_be_a_warm_up_unless_it_is_a_flood():
     assert flood[0] <= 150
 
 
+def test_a_start_up_of_hundreds_and_a_batch_of_ninety_are_not_fast_leaks():
+    seconds = np.arange(0, 1800, 15)
+    start_up = np.minimum(4 * seconds, 300)
+    assert not alarms(start_up, seconds, starts=(BEGIN - 5) * SECOND)
+    batch = np.clip((seconds - 900) * 1.2, 0, 90)
+    assert not alarms(batch, seconds)
+
+
 def test_a_place_that_was_seen_to_be_left_is_not_judged_fast():
     counts, seconds = leaking(3, 15, calm=1800)
     busy = np.where(np.arange(len(seconds)) % 4 == 0, 25, 0)
