@@ -56,7 +56,7 @@ _GROWTH_NOISES = 8.0
 _FREQUENT_SECONDS = 20.0
 _LEAST_POINTS = (7.0, 5.0)
 """Of points closer than `_FREQUENT_SECONDS`, and of others."""
-_YOUNG_SECONDS = 105.0
+_YOUNG_SECONDS = 90.0
 """How long a rise has to last that began with its process: start-ups are fast, but soon over."""
 _FLOOD_PER_SECOND, _FLOOD_SECONDS = 4.0, 100.0
 """What no start-up does for so long, so that nothing need be known of the time before."""

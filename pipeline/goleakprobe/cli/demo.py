@@ -31,7 +31,7 @@ def demo(
     ] = None,
     seconds: Annotated[
         float, typer.Option("--seconds", min=10, max=3600, help="How long to look at most.")
-    ] = 180.0,
+    ] = 240.0,
     instances: Annotated[
         int, typer.Option("--instances", min=1, max=20, help="Instances of every service.")
     ] = 2,
