@@ -153,6 +153,8 @@ class FastRise(StoredBank):
 
     def _empty(self, rows: NDArray[np.int64]) -> None:
         """Forget the points, and what the place was like, but not how often it is looked at."""
+        if not len(rows):
+            return
         for field in self._store.fields:
             if field.name not in ("newest_ns", "start_ns", "spacing", "risen", "fallen"):
                 self._store[field.name][rows] = field.blank

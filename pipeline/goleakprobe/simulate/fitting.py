@@ -46,7 +46,7 @@ EARLY_SECONDS, EARLY_WEIGHT = 2700.0, 0.03
 """A leak found within this time of its onset counts so much more."""
 BEFORE_WEIGHT = 0.5
 """What a series before its onset counts beside a benign one."""
-FALSE_ALARMS = {"count": 0.004, "aged": 0.005, "total": 0.018}
+FALSE_ALARMS = {"count": 0.004, "aged": 0.005, "total": 0.024}
 
 FLOORS: dict[str, tuple[Kind, RisingFloorParameters]] = {
     "count": ("stack", COUNT_FLOORS),
