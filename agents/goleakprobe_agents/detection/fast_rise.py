@@ -98,7 +98,7 @@ class FastRise(StoredBank):
         """
         self._unbroken = unbroken
         store = RowStore(
-            f"fast rise 1 unbroken={unbroken}",
+            f"fast rise 2 unbroken={unbroken}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
                 Field("start_ns", "<i8"),
@@ -111,7 +111,8 @@ class FastRise(StoredBank):
                 Field("least", "<f4", (), math.inf),
                 Field("calm_part", "<i8", (), _NO_PART),
                 Field("calm", "<f4", (_CALM_PARTS,), math.nan),
-                Field("newest", "<f4", (), math.nan),
+                Field("most", "<f4", (), -math.inf),
+                Field("ceiling", "<f4", (), math.nan),
                 Field("risen", "<f4"),
                 Field("fallen", "<f4"),
                 Field("held", "?"),
@@ -185,9 +186,23 @@ class FastRise(StoredBank):
         store["ticks"][rows, slot] = opened[done]
         store["closed"][rows] += 1
         store["least"][rows] = math.inf
+        self._follow_departures(rows)
         begun = done | (opened < 0)
         store["opened"][fresh.rows[begun]] = ticks[begun]
         self._judge(rows, fresh.times_ns[done])
+
+    def _follow_departures(self, rows: NDArray[np.int64]) -> None:
+        """Add up by how much the highest counts of completed points rise and fall.
+
+        Goroutines that run as they are looked at wait elsewhere, or nowhere, for that scrape; those
+        of a point's highest count were there.
+        """
+        store = self._store
+        move = known_or(0.0, store["most"][rows] - store["ceiling"][rows])
+        store["risen"][rows] += np.maximum(move, 0)
+        store["fallen"][rows] += np.maximum(-move, 0)
+        store["ceiling"][rows] = store["most"][rows]
+        store["most"][rows] = -math.inf
 
     def _follow_calm(self, fresh: Samples) -> None:
         """Keep the least counts of the last twelve minutes in eight parts."""
@@ -213,10 +228,9 @@ class FastRise(StoredBank):
         store["newest_ns"][rows] = fresh.times_ns
         counts = fresh.values.astype(np.float32)
         store["least"][rows] = np.minimum(store["least"][rows], counts)
-        move = known_or(0.0, counts - store["newest"][rows])
-        store["risen"][rows] = store["risen"][rows] * kept + np.maximum(move, 0)
-        store["fallen"][rows] = store["fallen"][rows] * kept + np.maximum(-move, 0)
-        store["newest"][rows] = counts
+        store["most"][rows] = np.maximum(store["most"][rows], counts)
+        store["risen"][rows] *= kept
+        store["fallen"][rows] *= kept
 
     def _judge(self, rows: NDArray[np.int64], now: NDArray[np.int64]) -> None:
         store = self._store

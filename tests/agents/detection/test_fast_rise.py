@@ -94,16 +94,22 @@ def test_a_place_that_was_seen_to_be_left_is_not_judged_fast():
 
 
 def test_a_leaking_place_may_be_left_now_and_then_and_no_more():
-    """A share of one in eighty is the limit: here just below it, and above."""
-    seconds = np.arange(0, 240)
+    """A share of one in eighty is the limit: here just below it, and well above."""
+    seconds = np.arange(0, 240, 15)
 
-    def left_by(every):
-        drops = np.zeros(len(seconds))
-        drops[every::every] = 4  # 3 come and 4 go: the count is seen to fall
-        return alarms(7 + 3 * seconds - np.cumsum(drops), seconds, starts=(BEGIN - 5) * SECOND)
+    def left_by(fall):
+        counts = 7 + 3 * seconds - np.where(seconds >= 90, 45 + fall, 0)
+        return alarms(counts, seconds, starts=(BEGIN - 5) * SECOND)
 
-    assert left_by(22)
-    assert not left_by(15)
+    assert left_by(4)
+    assert not left_by(40)
+
+
+def test_who_runs_as_it_is_looked_at_has_not_left():
+    """Waiters are woken by ticks, and one scrape in three meets half of them awake."""
+    seconds = np.arange(0, 300)
+    counts = 3 * seconds
+    assert alarms(counts - np.where(seconds % 3 == 0, counts // 2, 0), seconds, unbroken=True)
 
 
 def test_a_silence_ends_what_was_seen_before():
