@@ -18,7 +18,7 @@ class ServiceTruth(msgspec.Struct, frozen=True, kw_only=True):
     story: str
     """What leaks, or what looks like a leak and is none; a phrase for people."""
     places: tuple[str, ...] = ()
-    """Functions that leaked goroutines block in or start with; empty for a healthy service."""
+    """Functions that leaked goroutines block in or are made by; empty for a healthy service."""
     leaks_per_second: float = 0.0
     """Faulty requests a second that make the leak plain within two minutes."""
     provable: bool = False
@@ -70,7 +70,7 @@ SHOP = (
         places=(
             "net/http.(*persistConn).readLoop",
             "net/http.(*persistConn).writeLoop",
-            "net/http.(*conn).serve",
+            "net.(*netFD).Read",  # The server's end of the same connections.
         ),
         leaks_per_second=2,
     ),
