@@ -22,6 +22,7 @@ from goleakprobe_agents.detection.protocol import (
     Verdicts,
     accept,
     known_or,
+    restarted,
 )
 from goleakprobe_agents.detection.row_store import Field, RowStore, StoredBank
 from goleakprobe_agents.detection.straight_rise import StraightRise, straight_rise
@@ -42,7 +43,6 @@ _CALM_NS = 90 * SECOND_NS
 _CALM_SECONDS = 270.0
 _NO_PART = -(2**40)
 _MEMORY_SECONDS = 3600.0
-_SAME_START_NS = 2 * SECOND_NS
 
 _CHURN = 0.0125
 """A place that more than this share of arrivals was seen to leave is not judged fast."""
@@ -145,10 +145,8 @@ class FastRise(StoredBank):
     def _restart(self, fresh: Samples, starts: NDArray[np.int64]) -> None:
         store, rows = self._store, fresh.rows
         known = store["start_ns"][rows]
-        other = (known != 0) & (np.abs(starts - known) > _SAME_START_NS)
         begun = store["newest_ns"][rows] != NEVER_NS
-        later = (known == 0) & (starts > store["newest_ns"][rows])
-        moved = (starts != 0) & (other | later) & begun
+        moved = restarted(known, starts, store["newest_ns"][rows]) & begun
         store["start_ns"][rows] = np.where((starts != 0) & (moved | (known == 0)), starts, known)
         self._empty(rows[moved])
 

@@ -27,6 +27,7 @@ __all__ = [
     "Verdicts",
     "accept",
     "known_or",
+    "restarted",
 ]
 
 SECOND_NS = 1_000_000_000
@@ -36,6 +37,8 @@ BOUNDLESS_COUNT = 2.0**40
 
 LATEST_NS = 2**62
 """Times this far from the epoch (the year 2116) are damage; differences of others fit 64 bits."""
+
+_SAME_START_NS = 2 * SECOND_NS
 
 NEVER_NS = -LATEST_NS
 """Stands for a time that has not come yet in arrays of times."""
@@ -125,6 +128,19 @@ class Samples:
 def known_or(instead: float, values: NDArray[Any]) -> NDArray[Any]:
     """The values, and another one where they are NaN; several times faster than `nan_to_num`."""
     return np.where(np.isnan(values), values.dtype.type(instead), values)
+
+
+def restarted(
+    known_ns: NDArray[np.int64], starts_ns: NDArray[np.int64], newest_ns: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which rows belong to a new process: its start (0 unknown) is another than the known one.
+
+    Where none was known, the start has to lie after the newest sample. That says nothing once one
+    is known: the samples of a target whose clock is ahead all lie before its start for a while.
+    """
+    other = (known_ns != 0) & (np.abs(starts_ns - known_ns) > _SAME_START_NS)
+    later = (known_ns == 0) & (starts_ns > newest_ns)
+    return np.asarray((starts_ns != 0) & (other | later), dtype=np.bool_)
 
 
 def accept(

@@ -31,6 +31,7 @@ from goleakprobe_agents.detection.protocol import (
     Verdicts,
     accept,
     known_or,
+    restarted,
 )
 from goleakprobe_agents.detection.rise_features import (
     Circumstances,
@@ -56,7 +57,6 @@ _MEMORY_SECONDS = 3600.0
 """For about how long arrivals and departures are remembered."""
 _RETENTION = np.float32(0.9985)
 """Share of a rise that went back still remembered a bucket later: half of it after 11 hours."""
-_SAME_START_NS = 2 * SECOND_NS
 _NO_BUCKET = -(2**40)
 """A bucket number before every time that samples may have."""
 _FIGURES = (
@@ -202,9 +202,7 @@ class RisingFloor(StoredBank):
             starts = np.zeros(len(rows), dtype=np.int64)
         self._renew_collapsed(fresh, starts)
         known = store["start_ns"][rows]
-        other = (known != 0) & (np.abs(starts - known) > _SAME_START_NS)
-        later = (known == 0) & (starts > store["newest_ns"][rows])
-        moved = (starts != 0) & (other | later) & ~first
+        moved = restarted(known, starts, store["newest_ns"][rows]) & ~first
         store["start_ns"][rows] = np.where((starts != 0) & (moved | (known == 0)), starts, known)
         self._renew(rows[moved], fresh.times_ns[moved])
 

@@ -79,6 +79,12 @@ def test_a_series_that_begins_in_a_rise_may_be_a_warm_up_unless_it_is_a_flood():
     assert flood[0] <= 150
 
 
+@pytest.mark.parametrize("ahead", [20, 3600, 10**8])
+def test_a_target_whose_clock_is_ahead_is_judged_like_any_other(ahead):
+    counts, seconds = leaking(2, 15)
+    assert alarms(counts, seconds, starts=(BEGIN + ahead) * SECOND)
+
+
 def test_a_start_up_of_hundreds_and_a_batch_of_ninety_are_not_fast_leaks():
     seconds = np.arange(0, 1800, 15)
     start_up = np.minimum(4 * seconds, 300)
