@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -152,7 +152,7 @@ def _accounts(file: LandedFile, footer: Footer) -> Iterator[Violation]:
 def _rows(lake: LakeStore, file: LandedFile, footer: Footer) -> Iterator[Violation]:
     try:
         with lake.open(file.path) as body:
-            rows = pq.read_table(body, columns=["kafka_partition", "kafka_offset"])
+            rows = _read_here(body, ["kafka_partition", "kafka_offset"])
     except (pa.ArrowException, OSError) as error:
         yield Violation(file.path, f"rows cannot be read: {error}")
         return
@@ -165,6 +165,16 @@ def _rows(lake: LakeStore, file: LandedFile, footer: Footer) -> Iterator[Violati
         yield Violation(file.path, "has rows from outside its own offsets")
     if set(rows["kafka_partition"].unique().to_pylist()) - {footer.partition}:
         yield Violation(file.path, "has rows of another partition")
+
+
+def _read_here(body: BinaryIO, columns: list[str]) -> pa.Table:
+    """Columns of a Parquet file, read in the calling thread alone.
+
+    What Arrow's own threads read from a Python file they also free, for which they need the
+    interpreter; one that comes too late, after the interpreter began to end, aborts the process.
+    """
+    with pq.ParquetFile(body, pre_buffer=False) as parquet:
+        return parquet.read(columns=columns, use_threads=False)
 
 
 def _summary(table: str, footers: Sequence[Footer]) -> LogSummary:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,3 +142,35 @@ def test_an_empty_lake_is_exact_and_an_absent_one_an_error(tmp_path: Path) -> No
 def test_footers_survive_the_writer(tmp_path: Path) -> None:
     path = land(tmp_path, 0, 0, origins={"up-0": (3, 1)})
     assert msgspec.structs.asdict(read_footer(path))["origins"] == {"up-0": (3, 1)}
+
+
+_THREADS_THAT_READ = """
+import sys
+from pathlib import Path
+
+import pyarrow.parquet
+
+from goleakprobe.lake.verify import verify_lake
+
+
+def threads():
+    names = (each.joinpath("comm").read_text() for each in Path("/proc/self/task").iterdir())
+    return sum("jemalloc" not in name for name in names)
+
+
+before = threads()
+assert verify_lake(sys.argv[1]).exact
+print(threads() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_no_thread_of_the_parquet_reader_is_left_to_outlive_the_interpreter(
+    tmp_path: Path,
+) -> None:
+    """Such a thread frees what it read from a Python file, and aborts a process that is ending."""
+    for first in range(0, 50, 5):
+        land(tmp_path, first, first + 4)
+    command = [sys.executable, "-c", _THREADS_THAT_READ, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "0"
