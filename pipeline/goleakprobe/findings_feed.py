@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from goleakprobe_agents.connection import client_options
-from goleakprobe_schemas import FINDINGS, EventError, LeakFound, decode
+from goleakprobe_schemas import FINDINGS, EventError, FindingState, LeakFound, decode
 
 if TYPE_CHECKING:
     from goleakprobe_agents.settings import BrokerSettings
@@ -27,6 +27,17 @@ class FindingsFeed:
         self._broker = broker
         self.newest: dict[tuple[str, str, str], LeakFound] = {}
         """By namespace, service and signature."""
+        self._told: set[tuple[str, str, str]] = set()
+
+    def news(self) -> list[LeakFound]:
+        """Findings that began to fire since the last call, and those told that are resolved now."""
+        fresh = []
+        for key, finding in self.newest.items():
+            firing = finding.state is FindingState.FIRING
+            if firing is (key not in self._told):
+                fresh.append(finding)
+                (self._told.add if firing else self._told.discard)(key)
+        return fresh
 
     async def follow(self) -> None:
         """Read until cancelled."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from goleakprobe.collect import CollectorStatus, run_collector
+from goleakprobe.problems import ProblemFeed
 from goleakprobe.progress import PipelineProgress, findings_in_words
 from goleakprobe_agents.admin import apply_topics
 from goleakprobe_agents.broker import EmbeddedBroker
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
     from goleakprobe_agents.status import WorkerStatus
     from goleakprobe_schemas import LeakFound
 
-__all__ = ["LocalPipeline", "running_pipeline"]
+__all__ = ["COLLECTOR_LOG", "LocalPipeline", "running_pipeline"]
 
+COLLECTOR_LOG = "collector.log"
+"""In the folder of the logs: where the process that collects should log to."""
+
+_WORKERS_LOG = "workers.log"
 _DRAIN_SECONDS = 15.0
 _DRAIN_POLL_SECONDS = 0.25
 # The embedded broker answers a new group after half its session timeout.
@@ -39,8 +44,10 @@ _EMBEDDED_PARTITIONS = 4
 class LocalPipeline:
     """A running pipeline and what can be seen of it."""
 
-    def __init__(self, config: Config, stream: RunningStream) -> None:
+    def __init__(self, config: Config, stream: RunningStream, problems: ProblemFeed) -> None:
         self.config = config
+        self.problems = problems
+        """What goes wrong in collectors and workers."""
         self.collector = CollectorStatus()
         self._stream = stream
         self._stop_collecting = asyncio.Event()
@@ -102,11 +109,14 @@ async def running_pipeline(
 ) -> AsyncIterator[LocalPipeline]:
     """Start broker (if none is configured), topics and workers; give them once they are ready.
 
-    ``folder`` takes the logs. ``tell`` hears in words what is being started. On the way out the
-    workers flush and everything started here is stopped, whatever happened.
+    ``folder`` takes the logs (see ``COLLECTOR_LOG``). ``tell`` hears in words what is being
+    started. On the way out the workers flush and everything started here is stopped, whatever
+    happened.
     Raises StreamError where a part cannot be had or does not become ready.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    workers_log = folder / _WORKERS_LOG
+    problems = ProblemFeed([folder / COLLECTOR_LOG, workers_log])
     broker = None
     if not config.broker.bootstrap_servers:
         tell("starting the embedded broker")
@@ -117,9 +127,9 @@ async def running_pipeline(
         tell("creating topics")
         await asyncio.to_thread(apply_topics, config.broker)
         tell("starting the workers")
-        async with RunningStream(_stream_settings(config), log=folder / "workers.log") as stream:
+        async with RunningStream(_stream_settings(config), log=workers_log) as stream:
             await stream.ready()
-            yield LocalPipeline(config, stream)
+            yield LocalPipeline(config, stream, problems)
             tell("stopping the workers")
     finally:
         if broker is not None:

@@ -128,7 +128,7 @@ def test_up_finds_a_leak_in_a_running_program_and_lands_every_row_before_it_ends
 ) -> None:
     truths = [truth for truth in SHOP if truth.service in ("catalog", "checkout")]
 
-    async def work() -> int:
+    async def work() -> tuple[int, str]:
         binaries = await build_services(find_toolchain(), cache_directory())
         async with running_services(binaries, tmp_path / "logs", truths=truths) as fleet:
             targets = tmp_path / "targets.json"
@@ -136,9 +136,12 @@ def test_up_finds_a_leak_in_a_running_program_and_lands_every_row_before_it_ends
             up = start("up", "--config", str(_config(tmp_path, targets)))
             found = "leaky services found 1"
             await asyncio.to_thread(up.wait_for, found, _READY_SECONDS + _FOUND_SECONDS)
-            return await asyncio.to_thread(up.interrupt, signal.SIGINT)
+            return await asyncio.to_thread(up.interrupt, signal.SIGINT), up.said()
 
-    assert asyncio.run(work()) == 0
+    code, said = asyncio.run(work())
+    assert code == 0
+    assert "finding firing proven checkout (shop) leaks goroutines" in said
+    assert "warning: target down: target default/broken/127.0.0.1:9" in said
     report = _json("report", "fleet", "--lake", str(tmp_path / "lake"), "--format", "json")
     services = {each["service"]: each for each in report["services"]}
     assert {name for name, each in services.items() if each["findings"]} == {"checkout"}

@@ -15,6 +15,7 @@ from goleakprobe_agents.alerting.alert import (
     check_alerting_settings,
     finding_anchor,
     severity_of,
+    summary_of,
 )
 from goleakprobe_agents.alerting.alertmanager import AlertmanagerNotifier
 from goleakprobe_agents.alerting.delivery import Delivery, deliver_due, outcome_name
@@ -44,4 +45,5 @@ __all__ = [
     "finding_anchor",
     "outcome_name",
     "severity_of",
+    "summary_of",
 ]

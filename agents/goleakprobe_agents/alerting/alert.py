@@ -31,6 +31,7 @@ __all__ = [
     "check_alerting_settings",
     "finding_anchor",
     "severity_of",
+    "summary_of",
 ]
 
 LABEL_CHARS_MAX = 256
@@ -91,6 +92,18 @@ def finding_anchor(service: Service, signature: str) -> str:
     """The element id of a finding on a report page; safe in a URL whatever the names are."""
     key = finding_key(service, signature).encode("utf-8", "surrogatepass")
     return f"finding-{blake2b(key, digest_size=8).hexdigest()}"
+
+
+def summary_of(finding: LeakFound) -> str:
+    """What a finding says, on one line fit to show."""
+    where = f"{finding.service} ({finding.namespace})"
+    if not finding.signature:
+        said = f"{where} has an unusual number of goroutines: {finding.count:,}"
+    else:
+        waiting = f" in {finding.wait}" if finding.wait else ""
+        site = f" at {finding.blocking_site}" if finding.blocking_site else ""
+        said = f"{where} leaks goroutines: {finding.count:,} blocked{waiting}{site}"
+    return one_line(said, _SUMMARY_CHARS_MAX)
 
 
 def check_alerting_settings(settings: AlertingSettings) -> None:
@@ -154,7 +167,7 @@ def _labels(finding: LeakFound, settings: AlertingSettings, severity: Severity) 
 
 def _annotations(finding: LeakFound, link: str) -> dict[str, str]:
     annotations = {
-        "summary": one_line(_summary(finding), _SUMMARY_CHARS_MAX),
+        "summary": summary_of(finding),
         "description": _description(finding),
         "blocking_site": one_line(finding.blocking_site, _SITE_CHARS_MAX),
         "creation_site": one_line(finding.creation_site, _SITE_CHARS_MAX),
@@ -163,15 +176,6 @@ def _annotations(finding: LeakFound, link: str) -> dict[str, str]:
         "report_url": link,
     }
     return {name: value for name, value in annotations.items() if value}
-
-
-def _summary(finding: LeakFound) -> str:
-    where = f"{finding.service} ({finding.namespace})"
-    if not finding.signature:
-        return f"{where} has an unusual number of goroutines: {finding.count:,}"
-    waiting = f" in {finding.wait}" if finding.wait else ""
-    site = f" at {finding.blocking_site}" if finding.blocking_site else ""
-    return f"{where} leaks goroutines: {finding.count:,} blocked{waiting}{site}"
 
 
 def _description(finding: LeakFound) -> str:

@@ -46,10 +46,11 @@ def demo(
     """
     from goleakprobe.demo.run import run_demo
     from goleakprobe.interrupts import Interrupted, run_interruptible
+    from goleakprobe.local import COLLECTOR_LOG
     from goleakprobe.progress import Progress, log_to
 
     folder = _prepared(folder)
-    log_to(folder / "collector.log")
+    log_to(folder / COLLECTOR_LOG)
     try:
         with Progress() as progress:
             outcome = run_interruptible(

@@ -13,14 +13,18 @@ from goleakprobe.cli.failures import EXPLAINED, explain
 from goleakprobe.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from goleakprobe.config import Config
     from goleakprobe.interrupts import StopSignal
     from goleakprobe.progress import Progress
+    from goleakprobe_schemas import LeakFound
 
 __all__ = ["up"]
 
 _USAGE = 2
 _SHOW_SECONDS = 1.0
+_SHOWN_FINDINGS = 20
 
 
 def up(
@@ -39,6 +43,7 @@ def up(
     """
     from goleakprobe.config import check_config
     from goleakprobe.interrupts import Interrupted, run_interruptible
+    from goleakprobe.local import COLLECTOR_LOG
     from goleakprobe.progress import Progress, log_to
 
     try:
@@ -52,7 +57,7 @@ def up(
     logs = Path(settings.state.path) / "logs"
     try:
         logs.mkdir(parents=True, exist_ok=True)
-        log_to(logs / "collector.log")
+        log_to(logs / COLLECTOR_LOG)
         with Progress() as progress:
             run_interruptible(lambda stop: _run(settings, logs, progress, stop))
     except Interrupted as interrupted:
@@ -77,6 +82,8 @@ async def _run(config: Config, logs: Path, progress: Progress, stop: StopSignal)
         while True:
             elapsed = time.monotonic() - begun
             progress.show(pipeline.progress("running", elapsed, feed.newest.values()))
+            for line in [*_in_words(feed.news()), *pipeline.problems.news()]:
+                progress.say(line)
             await asyncio.sleep(_SHOW_SECONDS)
 
     async with running_pipeline(config, logs, tell=tell) as pipeline:
@@ -92,3 +99,12 @@ async def _run(config: Config, logs: Path, progress: Progress, stop: StopSignal)
                 display.cancel()
         tell("letting the last rows land")
         await pipeline.drain()
+
+
+def _in_words(news: Sequence[LeakFound]) -> Iterator[str]:
+    from goleakprobe_agents.alerting import summary_of
+
+    for finding in news[:_SHOWN_FINDINGS]:
+        yield f"finding {finding.state.value} {finding.grade.value} {summary_of(finding)}"
+    if len(news) > _SHOWN_FINDINGS:
+        yield f"and {len(news) - _SHOWN_FINDINGS:,} more findings, see goleakprobe report fleet"

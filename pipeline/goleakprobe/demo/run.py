@@ -182,3 +182,5 @@ class _Watch:
         stage = "every leak found, watching for false alarms" if watching_on else "watching"
         findings = self._feed.newest.values()
         self._progress.show(self._pipeline.progress(stage, self._clock.elapsed, findings))
+        for line in self._pipeline.problems.news():
+            self._progress.say(line)
