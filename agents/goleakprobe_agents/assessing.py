@@ -239,7 +239,7 @@ class AssessingStage:
         """Forget what the process before was accused of."""
         for known in target.signatures.values():
             known.leaked = known.leaked_samples = 0
-            known.ids = ()
+            known.ids = known.dumped = ()
         rows = target.rows()
         self._facts["suspicious"][rows] = False
         self._facts["ids_since_ns"][rows] = self._facts["ids_seen_ns"][rows] = 0
@@ -287,11 +287,18 @@ class AssessingStage:
         ids: dict[str, list[int]] = {}
         for group in event.groups:
             ids.setdefault(group.signature, []).extend(group.goroutine_ids)
+        alive = set(chain.from_iterable(ids.values()))
         since, seen = self._facts["ids_since_ns"], self._facts["ids_seen_ns"]
+        turnover: dict[int, float] = {}
         for name, known in target.signatures.items():
-            if known.follow_ids(ids.get(name, ())):
+            here = ids.get(name, ())
+            if known.follow_ids(here):
                 since[known.row] = event.time_ns if known.ids else 0
             seen[known.row] = event.time_ns if known.ids else 0
+            share = known.turn_over(here, alive)
+            if share is not None and not event.truncated:
+                turnover[known.row] = share
+        self._bank.note_turnover(turnover)
 
     def _start_afresh(self, target: TargetMemory) -> None:
         self._release(target.rows())

@@ -18,7 +18,7 @@ from goleakprobe_agents.detection.row_store import bytes_in
 from goleakprobe_schemas import DualWindowFigures, GrowthFigures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -136,6 +136,12 @@ class SeriesBank:
         known = given[given < self._rows]
         self._windows.reset(known)
         self._floors.reset(known)
+
+    def note_turnover(self, shares: Mapping[int, float]) -> None:
+        """Which share of a row's goroutines ended between two dumps: see `FastRise`."""
+        known = [row for row in shares if row < self._rows]
+        rows = np.array(known, dtype=np.int64)
+        self._floors.note_turnover(rows, np.array([shares[row] for row in known]))
 
     def update(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 from goleakprobe_agents.detection.row_store import Field, RowStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ __all__ = ["KnownSignature", "Layout", "TargetMemory", "signature_facts"]
 _NS = 1_000_000_000
 # Start times come from metrics pages as float seconds.
 _SAME_PROCESS_NS = 2 * _NS
+_TELLING_IDS = 20
 
 
 def signature_facts() -> RowStore:
@@ -56,6 +57,8 @@ class KnownSignature(msgspec.Struct):
     creation_site: str = ""
     ids: tuple[int, ...] = ()
     """Goroutine ids that every dump since they were first followed has shown here."""
+    dumped: tuple[int, ...] = ()
+    """Goroutine ids that the newest dump has shown here."""
     leaked: int = 0
     """Count in the newest leak profile."""
     leaked_samples: int = 0
@@ -71,6 +74,17 @@ class KnownSignature(msgspec.Struct):
         stayed = tuple(sorted(set(self.ids).intersection(seen)))
         self.ids = stayed or tuple(sorted(seen))
         return not stayed
+
+    def turn_over(self, seen: Sequence[int], alive: Set[int]) -> float | None:
+        """Which share of those that the dump before showed here has ended since.
+
+        ``alive`` are the ids of the whole dump: who only went elsewhere has not ended. None where
+        there were too few to say.
+        """
+        before, self.dumped = self.dumped, tuple(seen)
+        if len(before) < _TELLING_IDS:
+            return None
+        return sum(one not in alive for one in before) / len(before)
 
 
 class Layout:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from agents_streams import LEAK, POOL, SECOND, T0, records, snapshot
 from goleakprobe_agents.assessing import OVERFLOW_SIGNATURE, AssessingStage
 from goleakprobe_agents.settings import DetectionSettings
 from goleakprobe_agents.stage import Output, Record
-from goleakprobe_schemas import ASSESSMENTS, SnapshotSource, TargetAssessed, encode
+from goleakprobe_schemas import (
+    ASSESSMENTS,
+    SnapshotCollected,
+    SnapshotGroup,
+    SnapshotSource,
+    TargetAssessed,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def stage(**settings: object) -> AssessingStage:
@@ -165,6 +177,51 @@ def test_ids_that_stay_are_told_when_they_are_old_enough() -> None:
     (still,) = events[-1].signatures
     assert still.same_ids == 2
     assert still.oldest_seconds == 900
+
+
+def _rising(ended: Callable[[int, int], bool]) -> list[Record]:
+    """A goroutine more every second; ``ended`` says which of them are gone by when.
+
+    Dumps come every minute. Whoever ended was followed by another at once: counts do not show it.
+    """
+    events = []
+    for second in range(0, 301, 15):
+        ids = [7 * n for n in range(second) if not ended(n, second)]
+        ids += [7 * (second + n) + 1 for n in range(second - len(ids))]
+        source = SnapshotSource.DEBUG0 if second % 60 else SnapshotSource.DEBUG2
+        shown = {LEAK: tuple(ids[:100])} if second % 60 == 0 else {}
+        events.append(snapshot({LEAK: second + 3}, at=second, source=source, ids=shown))
+    return records(events)
+
+
+def _session_ended(begun: int, now: int) -> bool:
+    return now > begun + 60 + begun * 37 % 300
+
+
+def _fast(outputs: list[Output]) -> bool:
+    return any(s.growth and s.growth.alarm for event in told(outputs) for s in event.signatures)
+
+
+def test_a_place_whose_goroutines_are_seen_to_end_is_not_rising_fast() -> None:
+    """Sessions that all clients begin anew after a restart: ids tell them from a leak."""
+    assert _fast(stage().apply(_rising(lambda begun, now: False)))
+    assert not _fast(stage().apply(_rising(_session_ended)))
+
+
+def test_a_few_requests_at_a_leaking_place_do_not_hide_it() -> None:
+    assert _fast(stage().apply(_rising(lambda begun, now: begun % 40 == 0 and now > begun + 60)))
+
+
+def test_who_only_went_elsewhere_has_not_ended() -> None:
+    log = _rising(_session_ended)
+    elsewhere = tuple(7 * n for n in range(300))
+    moved = []
+    for record in log:
+        event = record.event
+        assert isinstance(event, SnapshotCollected)
+        pool = SnapshotGroup(signature=POOL, count=len(elsewhere), goroutine_ids=elsewhere)
+        moved.append(msgspec.structs.replace(event, groups=(*event.groups, pool)))
+    assert _fast(stage().apply(records(moved)))
 
 
 def test_a_signature_that_goes_is_told_once_more_with_nothing_left() -> None:

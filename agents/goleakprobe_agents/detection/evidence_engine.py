@@ -104,6 +104,10 @@ class EvidenceEngine:
             if used:
                 bank.reset(rows)
 
+    def note_turnover(self, rows: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
+        """Which share of these rows' goroutines ended between two looks at them (of signatures)."""
+        self._fast.note_turnover(rows, shares)
+
     def dump(self) -> bytes:
         """The whole bank."""
         return b"".join(self.parts())

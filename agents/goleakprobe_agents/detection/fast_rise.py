@@ -46,6 +46,8 @@ _MEMORY_SECONDS = 3600.0
 
 _CHURN = 0.0125
 """A place that more than this share of arrivals was seen to leave is not judged fast."""
+_TURNOVER = 0.06
+"""Nor is one of whose goroutines more than this share ended between two dumps with ids."""
 _GROWTH = 100.0
 _PER_SECOND = 0.95
 _LEAST_SECONDS = 70.0
@@ -98,7 +100,7 @@ class FastRise(StoredBank):
         """
         self._unbroken = unbroken
         store = RowStore(
-            f"fast rise 2 unbroken={unbroken}",
+            f"fast rise 3 unbroken={unbroken}",
             [
                 Field("newest_ns", "<i8", (), NEVER_NS),
                 Field("start_ns", "<i8"),
@@ -115,12 +117,21 @@ class FastRise(StoredBank):
                 Field("ceiling", "<f4", (), math.nan),
                 Field("risen", "<f4"),
                 Field("fallen", "<f4"),
+                Field("turnover", "<f4"),
                 Field("held", "?"),
                 Field("judged_ns", "<i8"),
                 Field("figures", "<f4", (len(_FIGURES),), math.nan),
             ],
         )
         super().__init__(store)
+
+    def note_turnover(self, rows: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
+        """Take the share of these rows' goroutines that ended between two looks at their ids.
+
+        Counts show no departures while more come than go: sessions that begin anew after a restart
+        rise like a leak for as long as the shortest of them last. It holds until the next look.
+        """
+        self._store["turnover"][rows] = shares
 
     def update(
         self,
@@ -240,7 +251,8 @@ class FastRise(StoredBank):
         churn = np.maximum(store["fallen"][rows] - 1.0, 0) / np.maximum(store["risen"][rows], 1)
         newest = store["floors"][rows, (store["closed"][rows] - 1) % _POINTS]
         rising = newest - np.fmin.reduce(store["floors"][rows], axis=1) >= _UNBROKEN_GROWTH / 2
-        telling = rising & (churn <= _CHURN) & (store["closed"][rows] >= _LEAST_POINTS[1])
+        stays = (churn <= _CHURN) & (store["turnover"][rows] <= _TURNOVER)
+        telling = rising & stays & (store["closed"][rows] >= _LEAST_POINTS[1])
         store["held"][rows[~telling]] = False
         rows = rows[telling]
         if not len(rows):

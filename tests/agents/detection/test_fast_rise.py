@@ -118,6 +118,17 @@ def test_who_runs_as_it_is_looked_at_has_not_left():
     assert alarms(counts - np.where(seconds % 3 == 0, counts // 2, 0), seconds, unbroken=True)
 
 
+@pytest.mark.parametrize(("share", "fast"), [(0.05, True), (0.08, False)])
+def test_a_place_whose_goroutines_end_between_two_looks_is_not_judged(share, fast):
+    bank, at, alarmed = FastRise(), np.array([0]), False
+    bank.resize(1)
+    for count, second in zip(*leaking(3, 15), strict=True):
+        bank.note_turnover(at, np.array([share]))
+        times = np.array([round((BEGIN + second) * SECOND)])
+        alarmed |= bool(bank.update(at, times, np.array([float(count)])).alarm[0])
+    assert alarmed is fast
+
+
 def test_a_silence_ends_what_was_seen_before():
     counts, seconds = leaking(2, 15, calm=1200, length=600)
     late = seconds + np.where(seconds >= 1215, 3000, 0)
