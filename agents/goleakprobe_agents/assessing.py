@@ -16,11 +16,12 @@ import numpy as np
 
 from goleakprobe_agents.bank import SeriesBank, SeriesVerdicts, grown
 from goleakprobe_agents.detection.row_store import bytes_in
-from goleakprobe_agents.evidence import STUCK_SECONDS
+from goleakprobe_agents.evidence import NEVER_IDLE, NEVER_READY, STUCK_SECONDS
 from goleakprobe_agents.rounds import rounds
 from goleakprobe_agents.rows import RowAllocator
 from goleakprobe_agents.stage import Output, Record
 from goleakprobe_agents.target_memory import (
+    DumpedIds,
     KnownSignature,
     Layout,
     TargetMemory,
@@ -54,6 +55,7 @@ _VERSION = 3
 _LENGTH_BYTES = 8
 _CLOCK_STEP_NS = 300 * _NS
 _FORGET_AFTER_NS = 3600 * _NS
+_MANY = 2**40
 
 
 Key = tuple[str, str, str]
@@ -96,6 +98,7 @@ class _Round:
         self.times = np.array([one.event.time_ns for one in counted], dtype=np.int64)
         starts = [one.event.process_start_ns or 0 for one in counted]
         self.starts = np.array(starts, dtype=np.int64)
+        self.truncated = np.array([one.event.truncated for one in counted], dtype=np.bool_)
         values = [group.count for one in counted for group in one.event.groups]
         counts = np.bincount(self.places, weights=values, minlength=len(self.rows))
         self.counts = counts.astype(np.float64)
@@ -284,20 +287,20 @@ class AssessingStage:
 
     def _follow_ids(self, target: TargetMemory, event: SnapshotCollected) -> None:
         """Follow the goroutine ids of a dump that has them all."""
-        ids: dict[str, list[int]] = {}
-        for group in event.groups:
-            ids.setdefault(group.signature, []).extend(group.goroutine_ids)
-        alive = set(chain.from_iterable(ids.values()))
-        since, seen = self._facts["ids_since_ns"], self._facts["ids_seen_ns"]
-        turnover: dict[int, float] = {}
+        dump, facts, turnover = DumpedIds(event), self._facts, dict[int, float]()
         for name, known in target.signatures.items():
-            here = ids.get(name, ())
+            row, here = known.row, dump.ids.get(name, ())
+            since = int(facts["ids_since_ns"][row])
+            if not facts["least"][row] or dump.shows_awakened(name, since):
+                known.ids = ()
             if known.follow_ids(here):
-                since[known.row] = event.time_ns if known.ids else 0
-            seen[known.row] = event.time_ns if known.ids else 0
-            share = known.turn_over(here, alive)
+                facts["ids_since_ns"][row] = event.time_ns if known.ids else 0
+                facts["least"][row] = _MANY
+            facts["ids_seen_ns"][row] = event.time_ns if known.ids else 0
+            facts["never_idle"][row] = known.wait in NEVER_IDLE | NEVER_READY
+            share = known.turn_over(here, dump.alive)
             if share is not None and not event.truncated:
-                turnover[known.row] = share
+                turnover[row] = share
         self._bank.note_turnover(turnover)
 
     def _start_afresh(self, target: TargetMemory) -> None:
@@ -350,10 +353,13 @@ class AssessingStage:
         round_, facts = self._gather(counted), self._facts
         rows, times = round_.rows, round_.times[round_.owner]
         facts["count"][rows] = round_.counts
+        whole = np.where(round_.truncated[round_.owner], _MANY, facts["count"][rows])
+        facts["least"][rows] = np.minimum(facts["least"][rows], whole)
         self._bank.resize(self._rows.size)
         verdicts = self._bank.update(rows, times, round_.counts, round_.starts[round_.owner])
         present = round_.counts > 0
-        stuck = facts["ids_seen_ns"][rows] - facts["ids_since_ns"][rows] >= STUCK_SECONDS * _NS
+        stayed = facts["ids_seen_ns"][rows] - facts["ids_since_ns"][rows] >= STUCK_SECONDS * _NS
+        stuck = stayed & facts["never_idle"][rows] & (facts["least"][rows] > 0)
         suspicious = facts["suspicious"][rows] | (present & (verdicts.rising | stuck))
         # A burst is told once; only what may be a leak is followed from then on.
         facts["suspicious"][rows] = suspicious & present
@@ -395,7 +401,7 @@ class AssessingStage:
             growth=verdicts.growth(place) if verdicts else None,
             leaked=known.leaked,
             leaked_samples=known.leaked_samples,
-            same_ids=len(known.ids),
+            same_ids=min(len(known.ids), int(facts["least"][known.row])),
         )
 
 

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from goleakprobe_schemas import SignatureAssessed
 
-__all__ = ["PROOF_SAMPLES", "STUCK_SECONDS", "TRACE_DETECTORS", "judge", "strongest"]
+__all__ = [
+    "NEVER_IDLE",
+    "NEVER_READY",
+    "PROOF_SAMPLES",
+    "STUCK_SECONDS",
+    "TRACE_DETECTORS",
+    "judge",
+    "strongest",
+]
 
 PROOF_SAMPLES = 2
 """Leak profiles that must agree: the profile is not monotonic, one may show a passing state."""
@@ -27,21 +35,20 @@ TRACE_DETECTORS = frozenset(
 )
 """Reasons that rest on execution traces, and that only a later trace takes back."""
 
-# An idle receiver, selector, condition or read may rest for ever with good reason. A sender or a
-# lock waiter stands in somebody's way: there is work it cannot finish.
-_NEVER_IDLE = frozenset(
-    {
-        "chan send",
-        "chan send (nil chan)",
-        "chan receive (nil chan)",
-        "select (no cases)",
-        "semacquire",
-        "sync.Mutex.Lock",
-        "sync.RWMutex.Lock",
-        "sync.RWMutex.RLock",
-        "sync.WaitGroup.Wait",
-    }
+NEVER_IDLE = frozenset(
+    {"chan send", "sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock"},
 )
+"""Waits in which nobody rests for long with good reason: there is work they cannot finish.
+
+Receivers, selects, conditions and reads idle; a WaitGroup is waited for as long as its workers
+live, which in ``main`` and in a connection's handler is for ever, and so does ``select {}``.
+"""
+
+NEVER_READY = frozenset({"chan send (nil chan)", "chan receive (nil chan)"})
+"""Waits that cannot end."""
+
+_LEAST_SENDERS = 3
+"""One sender may well wait for ever: a generator hands out its next value when it is asked."""
 
 
 def judge(signature: SignatureAssessed) -> tuple[Evidence, ...]:
@@ -119,8 +126,9 @@ def _lifecycles(signature: SignatureAssessed) -> list[Evidence]:
 
 
 def _stillness(signature: SignatureAssessed) -> Evidence | None:
-    never_idle = signature.wait in _NEVER_IDLE
-    if not never_idle or not signature.same_ids or signature.oldest_seconds < STUCK_SECONDS:
+    least = _LEAST_SENDERS if signature.wait == "chan send" else 1
+    waits = signature.wait in NEVER_IDLE | NEVER_READY
+    if not waits or signature.same_ids < least or signature.oldest_seconds < STUCK_SECONDS:
         return None
     return Evidence(
         grade=Grade.STUCK,

@@ -6,6 +6,8 @@ what is here is read when the list of a target's groups changes or something is 
 
 from __future__ import annotations
 
+import math
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,18 +22,19 @@ if TYPE_CHECKING:
 
     from goleakprobe_schemas import SnapshotCollected, SnapshotGroup
 
-__all__ = ["KnownSignature", "Layout", "TargetMemory", "signature_facts"]
+__all__ = ["DumpedIds", "KnownSignature", "Layout", "TargetMemory", "signature_facts"]
 
 _NS = 1_000_000_000
 # Start times come from metrics pages as float seconds.
 _SAME_PROCESS_NS = 2 * _NS
 _TELLING_IDS = 20
+_MINUTE = 60.0
 
 
 def signature_facts() -> RowStore:
     """An empty store of what is known of every signature as a number."""
     return RowStore(
-        "signature facts 2",
+        "signature facts 3",
         [
             Field("count", "<i8"),
             Field("seen_ns", "<i8"),
@@ -39,6 +42,10 @@ def signature_facts() -> RowStore:
             Field("ids_since_ns", "<i8"),
             # When a dump last showed them: what came after says nothing about them.
             Field("ids_seen_ns", "<i8"),
+            # The least count since ids_since_ns: more of them cannot have stayed.
+            Field("least", "<i8"),
+            # Whether its wait is one that nobody rests in.
+            Field("never_idle", "?"),
             # Whether it is told of from now on, until nothing of it is left.
             Field("suspicious", "?"),
         ],
@@ -85,6 +92,36 @@ class KnownSignature(msgspec.Struct):
         if len(before) < _TELLING_IDS:
             return None
         return sum(one not in alive for one in before) / len(before)
+
+
+class DumpedIds:
+    """What a dump says of its goroutines by id."""
+
+    def __init__(self, event: SnapshotCollected) -> None:
+        self._time_ns = event.time_ns
+        self.ids: dict[str, list[int]] = {}
+        """By signature; of a large group only the oldest are listed."""
+        self._waited: set[str] = set()
+        claims = [math.inf]
+        for group in event.groups:
+            self.ids.setdefault(group.signature, []).extend(group.goroutine_ids)
+            if group.leaked or group.wait_seconds_max:
+                self._waited.add(group.signature)
+            if group.wait_seconds_max:
+                claims.append(group.wait_seconds_max)
+        self.alive = frozenset(chain.from_iterable(self.ids.values()))
+        self._collected_within = min(claims) + _MINUTE
+
+    def shows_awakened(self, signature: str, since_ns: int) -> bool:
+        """Whether everybody at a place has been awake after ``since_ns``.
+
+        The garbage collector dates the wait of whoever it meets waiting; the date is rounded and
+        never an age. But the least date of all says that it ran since, and at a place without one
+        it met nobody. Goroutines that the runtime calls leaked lose their date.
+        Source: go/src/runtime/mgcmark.go, ``markroot``; traceback.go, ``goroutineheader``.
+        """
+        since = (self._time_ns - since_ns) / _NS
+        return signature not in self._waited and self._collected_within < since
 
 
 class Layout:

@@ -179,6 +179,54 @@ def test_ids_that_stay_are_told_when_they_are_old_enough() -> None:
     assert still.oldest_seconds == 900
 
 
+def _dumps(ids: tuple[int, ...], between: int, *, gc: float | None = None) -> list[Record]:
+    """Dumps every five minutes, and a count in each minute between; one wait dated by the GC."""
+    log = []
+    for minute in range(16):
+        if minute % 5:
+            log.append(snapshot({LEAK: between, POOL: 4}, at=60 * minute))
+            continue
+        shown = {LEAK: ids}
+        event = snapshot(
+            {LEAK: len(ids), POOL: 4}, at=60 * minute, source=SnapshotSource.DEBUG2, ids=shown
+        )
+        pool = msgspec.structs.replace(event.groups[1], wait_seconds_max=gc)
+        log.append(msgspec.structs.replace(event, groups=(event.groups[0], pool)))
+    return records(log)
+
+
+def _stuck(log: list[Record]) -> int:
+    """How many the last assessment says have stayed for ten minutes or longer."""
+    last = told(stage().apply(log))[-1]
+    return sum(s.same_ids for s in last.signatures if s.oldest_seconds >= 600)
+
+
+def test_who_is_not_counted_in_between_has_not_stayed() -> None:
+    """One who comes back to the same place again and again: a batch that waits for its workers."""
+    assert _stuck(_dumps((7, 8, 9), between=3)) == 3
+    assert _stuck(_dumps((7, 8, 9), between=0)) == 0
+
+
+def test_no_more_have_stayed_than_the_least_count() -> None:
+    assert _stuck(_dumps((7, 8, 9), between=2)) == 2
+
+
+def test_a_place_where_the_garbage_collector_met_nobody_waiting_has_been_left() -> None:
+    """Workers that send to a slow reader wait most of the time, but never for long."""
+    assert _stuck(_dumps((7, 8, 9), between=3, gc=120.0)) == 0
+    assert _stuck(_dumps((7, 8, 9), between=3, gc=3600.0)) == 3, "it has not run since"
+
+
+def test_counts_of_a_body_that_was_cut_say_nothing_of_who_has_left() -> None:
+    log = []
+    for record in _dumps((7, 8, 9), between=0):
+        event = record.event
+        assert isinstance(event, SnapshotCollected)
+        cut = event.source is SnapshotSource.DEBUG0
+        log.append(msgspec.structs.replace(event, truncated=cut))
+    assert _stuck(records(log)) == 3
+
+
 def _rising(ended: Callable[[int, int], bool]) -> list[Record]:
     """A goroutine more every second; ``ended`` says which of them are gone by when.
 

@@ -49,7 +49,27 @@ def test_ids_that_stay_in_a_send_too_long_are_stuck() -> None:
     assert judge(assessed(same_ids=3, oldest_seconds=STUCK_SECONDS - 1)) == ()
 
 
-@pytest.mark.parametrize("wait", ["chan receive", "select", "IO wait", "sync.Cond.Wait", "sleep"])
+@pytest.mark.parametrize("wait", ["chan receive (nil chan)", "sync.Mutex.Lock"])
+def test_one_is_enough_at_a_lock_or_a_nil_channel(wait: str) -> None:
+    assert judge(assessed(wait=wait, same_ids=1, oldest_seconds=STUCK_SECONDS))
+
+
+def test_a_generator_that_nobody_asks_for_its_next_value_is_not_stuck() -> None:
+    assert judge(assessed(wait="chan send", same_ids=2, oldest_seconds=1e6)) == ()
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "chan receive",
+        "select",
+        "select (no cases)",
+        "IO wait",
+        "sync.Cond.Wait",
+        "sync.WaitGroup.Wait",
+        "sleep",
+    ],
+)
 def test_an_idle_wait_is_never_stuck_however_old(wait: str) -> None:
     assert judge(assessed(wait=wait, same_ids=100, oldest_seconds=1e6)) == ()
 

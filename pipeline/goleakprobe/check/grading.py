@@ -13,6 +13,7 @@ import msgspec
 from goleakprobe.check.benign import benign_reason
 from goleakprobe.check.history import SignatureHistory
 from goleakprobe.profiles import wait_class
+from goleakprobe_agents.evidence import NEVER_IDLE
 from goleakprobe_schemas import Evidence, Grade
 
 __all__ = ["Policy", "cleared", "grade"]
@@ -24,8 +25,6 @@ _PROVABLE = frozenset(
         "sync.RWMutex.RLock", "sync.WaitGroup.Wait", "sync.Cond.Wait", "waiting",
     }
 )  # fmt: skip
-# Nobody idles in these: a sender has something to give, a locker something to do.
-_NEVER_IDLE = frozenset({"chan send", "sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock"})
 _PROOFS = 2
 _GROWTH_SAMPLES = 4
 _GROWTH_SHARE = 0.2
@@ -153,7 +152,7 @@ def _nil_channel(history: SignatureHistory) -> list[Evidence]:
 
 def _stuck(history: SignatureHistory, policy: Policy) -> list[Evidence]:
     age = history.oldest_seconds
-    busy = wait_class(history.group.wait) in _NEVER_IDLE
+    busy = wait_class(history.group.wait) in NEVER_IDLE
     if age is None or age < policy.stuck_seconds or not busy:
         return []
     return [
