@@ -85,7 +85,7 @@ class FindingReport(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     clears_when: str = ""
     stack: tuple[Frame, ...] = ()
-    """An example, leaf first; lines of one build among those that have it."""
+    """An example, leaf first; lines of one build, if possible of a leaking one."""
     series: tuple[InstanceSeries, ...] = ()
 
     @property
@@ -181,6 +181,7 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
 
 class _StackRow(msgspec.Struct):
     signature: str
+    build_id: str = ""
     creation_site: str = ""
     frames: tuple[Frame, ...] = ()
 
@@ -262,20 +263,35 @@ def _rank(service: ServiceReport) -> tuple[object, ...]:
 
 
 def _with_stacks(lake: Lake, findings: Sequence[FindingReport]) -> list[FindingReport]:
-    signatures = sorted({finding.signature for finding in findings if finding.signature})
-    rows = lake.query(query_text("finding_stacks"), _StackRow, signatures=signatures)
-    known = {row.signature: row for row in rows}
-    nothing = _StackRow(signature="")
-    return [
-        msgspec.structs.replace(
-            finding,
-            stack=(row := known.get(finding.signature, nothing)).frames,
-            # Dumps and traces tell the go statement, profiles do not: it may be known of the
-            # stack before any scrape that the finding rests on told it.
-            creation_site=finding.creation_site or row.creation_site,
-        )
-        for finding in findings
-    ]
+    rows = lake.query(
+        query_text("finding_stacks"),
+        _StackRow,
+        signatures=sorted({finding.signature for finding in findings if finding.signature}),
+        builds=sorted({build for finding in findings for build in finding.builds}),
+    )
+    known: dict[str, list[_StackRow]] = defaultdict(list)
+    for row in rows:
+        known[row.signature].append(row)
+    return [_with_stack(finding, known[finding.signature]) for finding in findings]
+
+
+def _with_stack(finding: FindingReport, rows: Sequence[_StackRow]) -> FindingReport:
+    """Show the stack as a build of the finding has it, or else as any has.
+
+    Stacks of library code are the same in many services, but not the lines, nor the go statement.
+    Dumps and traces tell that, profiles do not: it may be known of the stack before any scrape
+    that the finding rests on told it.
+    """
+    if not rows:
+        return finding
+    own = [row for row in rows if row.build_id in finding.builds]
+    shown = next((row for row in own if row.creation_site), (own or rows)[0])
+    ours = own or not shown.build_id or not finding.builds
+    return msgspec.structs.replace(
+        finding,
+        stack=shown.frames,
+        creation_site=finding.creation_site or (shown.creation_site if ours else ""),
+    )
 
 
 def _with_series(lake: Lake, findings: Sequence[FindingReport], charts: int) -> list[FindingReport]:

@@ -117,6 +117,29 @@ def test_the_go_statement_is_taken_from_the_stacks_where_no_scrape_told_it(tmp_p
     assert found.creation_site == "main.serve /srv/main.go:7"
 
 
+def test_stack_and_go_statement_are_those_of_the_leaking_build(tmp_path: Path) -> None:
+    """Other services have the same stack of library code, and start it elsewhere."""
+    ours = a_finding(creation_site="", builds=("b1",))
+    foreign = a_finding(service="search", creation_site="", builds=("b3",))
+    land_events(tmp_path, FINDINGS, [ours, foreign])
+    stacks = [
+        StackObserved(
+            signature=ours.signature,
+            frames=(Frame("lib.wait", "/lib/wait.go", line),),
+            creation_site=site,
+            build_id=build,
+            first_seen_ns=NOON_NS + line,
+        )
+        for build, line, site in (("b1", 9, "main.serve /srv/main.go:7"), ("b2", 12, "main.go:1"))
+    ]
+    land_events(tmp_path, STACKS, stacks)
+    report = fleet_report(tmp_path, as_of_ns=NOON_NS + HOUR_NS)
+    found = finding_of(report, ours.service)
+    assert (found.stack[0].line, found.creation_site) == (9, "main.serve /srv/main.go:7")
+    other = finding_of(report, "search")
+    assert (other.stack[0].line, other.creation_site) == (12, ""), "of nobody's own build"
+
+
 def test_a_finding_links_to_where_its_alert_points(report: FleetReport) -> None:
     finding = a_finding(signature=SEND)
     alert: Alert = alert_of(
