@@ -245,7 +245,8 @@ class AssessingStage:
             known.ids = known.dumped = ()
         rows = target.rows()
         self._facts["suspicious"][rows] = False
-        self._facts["ids_since_ns"][rows] = self._facts["ids_seen_ns"][rows] = 0
+        for name in ("ids_since_ns", "ids_seen_ns", "turnover"):
+            self._facts[name][rows] = 0
 
     def _read_groups(
         self, target: TargetMemory, event: SnapshotCollected, names: tuple[str, ...]
@@ -300,7 +301,7 @@ class AssessingStage:
             facts["never_idle"][row] = known.wait in NEVER_IDLE | NEVER_READY
             share = known.turn_over(here, dump.alive)
             if share is not None and not event.truncated:
-                turnover[row] = share
+                facts["turnover"][row] = turnover[row] = share
         self._bank.note_turnover(turnover)
 
     def _start_afresh(self, target: TargetMemory) -> None:
@@ -401,6 +402,7 @@ class AssessingStage:
             growth=verdicts.growth(place) if verdicts else None,
             leaked=known.leaked,
             leaked_samples=known.leaked_samples,
+            turnover=float(facts["turnover"][known.row]),
             same_ids=min(len(known.ids), int(facts["least"][known.row])),
         )
 

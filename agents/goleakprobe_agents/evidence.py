@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from goleakprobe_schemas import SignatureAssessed
 
 __all__ = [
+    "GROWTH_DETECTOR",
     "NEVER_IDLE",
     "NEVER_READY",
     "PROOF_SAMPLES",
@@ -29,6 +30,8 @@ PROOF_SAMPLES = 2
 
 STUCK_SECONDS = 600.0
 """Longer than a sender or a lock waiter ever has a benign reason to wait."""
+
+GROWTH_DETECTOR = "rising_floor"
 
 TRACE_DETECTORS = frozenset(
     {"trace_growth", "trace_outlasting", "trace_wakers_gone", "trace_wait_cycle"}
@@ -83,7 +86,7 @@ def _growth(signature: SignatureAssessed) -> Evidence | None:
         return None
     return Evidence(
         grade=Grade.GROWING,
-        detector="rising_floor",
+        detector=GROWTH_DETECTOR,
         summary=(
             f"the lowest count rises by {growth.per_hour:,.0f} an hour "
             f"({growth.per_hour_low:,.0f} to {growth.per_hour_high:,.0f}), "

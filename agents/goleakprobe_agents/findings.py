@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from goleakprobe_agents.evidence import TRACE_DETECTORS, strongest
+from goleakprobe_agents.detection.fast_rise import PASSING_TURNOVER
+from goleakprobe_agents.evidence import GROWTH_DETECTOR, TRACE_DETECTORS, strongest
 from goleakprobe_agents.patterns import pattern_of
 from goleakprobe_schemas import Evidence, FindingState, Grade, LeakFound
 
@@ -72,7 +73,8 @@ class InstanceEvidence(msgspec.Struct):
         """Take in one more assessment of the same process.
 
         Evidence outlives its detector: a leak that stops growing still holds what it leaked.
-        It is dropped when most of those goroutines are gone.
+        It is dropped when most of those goroutines are gone, and growth that has ended is when
+        dumps show goroutines of the place ending: then none of them is held.
         """
         if not self.counted:
             # A trace counts the blocked goroutines of a place, a scrape those of a whole stack.
@@ -90,6 +92,8 @@ class InstanceEvidence(msgspec.Struct):
         if signature.count < self.peak * _HELD_SHARE or not self.peak:
             self.evidence, self.peak = (), 0
             self.windows = self.traced_ns = 0
+        elif signature.turnover > PASSING_TURNOVER:
+            self.evidence = tuple(r for r in self.evidence if r.detector != GROWTH_DETECTOR)
 
     def observe_trace(
         self, signature: SignatureAssessed, evidence: tuple[Evidence, ...], now_ns: int
@@ -288,7 +292,7 @@ def _distinct(guilty: Mapping[str, InstanceEvidence], figure: str) -> tuple[str,
 def _clearing(grade: Grade | None) -> str:
     if grade is Grade.PROVEN:
         return "the process restarts, and the new one's leak profiles do not list it"
-    return (
-        "the count falls below half of its peak or the process restarts, "
-        "and no detector sees it for ten minutes"
-    )
+    ends = "the count falls below half of its peak or the process restarts"
+    if grade is Grade.GROWING:
+        ends = f"{ends}, or dumps show its goroutines ending"
+    return f"{ends}, and no detector sees it for ten minutes"

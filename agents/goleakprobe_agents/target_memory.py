@@ -44,6 +44,8 @@ def signature_facts() -> RowStore:
             Field("ids_seen_ns", "<i8"),
             # The least count since ids_since_ns: more of them cannot have stayed.
             Field("least", "<i8"),
+            # Which share of those in the dump before the newest has ended; 0 unknown.
+            Field("turnover", "<f4"),
             # Whether its wait is one that nobody rests in.
             Field("never_idle", "?"),
             # Whether it is told of from now on, until nothing of it is left.

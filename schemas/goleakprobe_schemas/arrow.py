@@ -203,6 +203,7 @@ TABLES: dict[str, pa.Schema] = {
                 leaked=_INT,
                 leaked_samples=_INT,
                 same_ids=_INT,
+                turnover=_REAL,
                 first_seen_ns=_INT,
                 growth_score=_REAL,
                 growth_threshold=_REAL,

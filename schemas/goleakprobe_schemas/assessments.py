@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from goleakprobe_schemas.bounds import Count, Name, Offset, Partition, Seconds, Text, TimeNs
+from goleakprobe_schemas.bounds import Count, Name, Offset, Partition, Seconds, Share, Text, TimeNs
 from goleakprobe_schemas.findings import Evidence
 from goleakprobe_schemas.snapshots import SnapshotSource
 
@@ -97,6 +97,8 @@ class SignatureAssessed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only
     """Leak profiles of this process that listed it."""
     same_ids: Count = 0
     """Goroutine ids seen again at the same place."""
+    turnover: Share = 0.0
+    """Which share of those that one dump with ids showed here had ended at the next."""
     lifecycle: LifecycleFigures | None = None
     """Only from execution traces, whose counts are of blocked goroutines alone."""
 

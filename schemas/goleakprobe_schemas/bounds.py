@@ -10,7 +10,17 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["Count", "GoroutineId", "Name", "Offset", "Partition", "Seconds", "Text", "TimeNs"]
+__all__ = [
+    "Count",
+    "GoroutineId",
+    "Name",
+    "Offset",
+    "Partition",
+    "Seconds",
+    "Share",
+    "Text",
+    "TimeNs",
+]
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """How many, or how many bytes; exact as a float too."""
@@ -19,6 +29,8 @@ TimeNs = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 """UTC epoch nanoseconds, up to the year 2116."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0)]
+
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Partition = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]

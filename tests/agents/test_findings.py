@@ -123,6 +123,32 @@ def test_a_finding_resolves_when_its_goroutines_are_gone_for_long_enough() -> No
     assert not story.tracker.firing
 
 
+def test_growth_that_ended_resolves_where_dumps_show_its_goroutines_ending() -> None:
+    """Sessions that rose to their usual number: nobody of them is held."""
+    story = Story()
+    for count in (10, 40, 80):
+        story.tell(sample(count, rising=True))
+    passing = msgspec.structs.replace(sample(90), turnover=0.25)
+    told = [story.tell(passing) for _ in range(45)]
+    assert told[-1] is None
+    assert told.count(FindingState.RESOLVED) == 1
+    assert told.index(FindingState.RESOLVED) >= 600 // 15 - 1
+
+
+def test_a_few_that_come_and_go_at_a_leaking_place_resolve_nothing() -> None:
+    story = Story()
+    for count in (10, 40, 80):
+        story.tell(sample(count, rising=True))
+    told = [story.tell(msgspec.structs.replace(sample(90), turnover=0.05)) for _ in range(90)]
+    assert FindingState.RESOLVED not in told
+
+
+def test_goroutines_that_end_take_no_growth_back_that_goes_on() -> None:
+    story = Story()
+    busy = [msgspec.structs.replace(sample(n, rising=True), turnover=0.5) for n in range(10, 900)]
+    assert FindingState.RESOLVED not in [story.tell(one) for one in busy]
+
+
 def test_a_restart_clears_what_the_old_process_held() -> None:
     story = Story()
     for n in range(3):

@@ -31,7 +31,10 @@ from goleakprobe_agents.detection.trend import settled_centre
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FastRise"]
+__all__ = ["PASSING_TURNOVER", "FastRise"]
+
+PASSING_TURNOVER = 0.06
+"""A place of whose goroutines more than this share ended between two dumps holds none of them."""
 
 _POINTS = 24
 _POINT_NS = 10 * SECOND_NS
@@ -46,8 +49,6 @@ _MEMORY_SECONDS = 3600.0
 
 _CHURN = 0.0125
 """A place that more than this share of arrivals was seen to leave is not judged fast."""
-_TURNOVER = 0.06
-"""Nor is one of whose goroutines more than this share ended between two dumps with ids."""
 _GROWTH = 100.0
 _PER_SECOND = 0.95
 _LEAST_SECONDS = 70.0
@@ -251,7 +252,7 @@ class FastRise(StoredBank):
         churn = np.maximum(store["fallen"][rows] - 1.0, 0) / np.maximum(store["risen"][rows], 1)
         newest = store["floors"][rows, (store["closed"][rows] - 1) % _POINTS]
         rising = newest - np.fmin.reduce(store["floors"][rows], axis=1) >= _UNBROKEN_GROWTH / 2
-        stays = (churn <= _CHURN) & (store["turnover"][rows] <= _TURNOVER)
+        stays = (churn <= _CHURN) & (store["turnover"][rows] <= PASSING_TURNOVER)
         telling = rising & stays & (store["closed"][rows] >= _LEAST_POINTS[1])
         store["held"][rows[~telling]] = False
         rows = rows[telling]

@@ -203,6 +203,7 @@ _SIGNATURE_FIELDS = (
     "leaked",
     "leaked_samples",
     "same_ids",
+    "turnover",
     "first_seen_ns",
 )
 _GROWTH_FIELDS = {
