@@ -49,6 +49,12 @@ def test_ids_that_stay_in_a_send_too_long_are_stuck() -> None:
     assert judge(assessed(same_ids=3, oldest_seconds=STUCK_SECONDS - 1)) == ()
 
 
+def test_a_few_that_are_meant_to_stay_for_ever_are_no_leak_though_nothing_can_wake_them() -> None:
+    assert judge(assessed(wait="select (no cases)", leaked=3, leaked_samples=9)) == ()
+    (proof,) = judge(assessed(wait="select (no cases)", leaked=40, leaked_samples=2))
+    assert proof.grade is Grade.PROVEN
+
+
 @pytest.mark.parametrize("wait", ["chan receive (nil chan)", "sync.Mutex.Lock"])
 def test_one_is_enough_at_a_lock_or_a_nil_channel(wait: str) -> None:
     assert judge(assessed(wait=wait, same_ids=1, oldest_seconds=STUCK_SECONDS))
