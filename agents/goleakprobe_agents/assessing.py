@@ -205,7 +205,7 @@ class AssessingStage:
         for group in event.groups:
             known = self._known(target, group, event.time_ns)
             self._facts["seen_ns"][known.row] = event.time_ns
-            known.leaked += group.count
+            known.leaked += 0 if known.main else group.count
         suspicious = self._facts["suspicious"]
         for known in target.signatures.values():
             if known.leaked:
@@ -298,7 +298,8 @@ class AssessingStage:
                 facts["ids_since_ns"][row] = event.time_ns if known.ids else 0
                 facts["least"][row] = _MANY
             facts["ids_seen_ns"][row] = event.time_ns if known.ids else 0
-            facts["never_idle"][row] = known.wait in NEVER_IDLE | NEVER_READY
+            busy = known.wait in NEVER_IDLE | NEVER_READY
+            facts["never_idle"][row] = busy and not known.main
             share = known.turn_over(here, dump.alive)
             if share is not None and not event.truncated:
                 facts["turnover"][row] = turnover[row] = share
@@ -403,7 +404,7 @@ class AssessingStage:
             leaked=known.leaked,
             leaked_samples=known.leaked_samples,
             turnover=float(facts["turnover"][known.row]),
-            same_ids=min(len(known.ids), int(facts["least"][known.row])),
+            same_ids=0 if known.main else min(len(known.ids), int(facts["least"][known.row])),
         )
 
 

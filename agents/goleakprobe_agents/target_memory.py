@@ -64,6 +64,8 @@ class KnownSignature(msgspec.Struct):
     state: str = ""
     blocking_site: str = ""
     creation_site: str = ""
+    main: bool = False
+    """The main goroutine, which may be parked for good: nobody's leak."""
     ids: tuple[int, ...] = ()
     """Goroutine ids that every dump since they were first followed has shown here."""
     dumped: tuple[int, ...] = ()
@@ -77,6 +79,7 @@ class KnownSignature(msgspec.Struct):
         self.wait, self.state = group.wait or self.wait, group.state
         self.blocking_site = group.blocking_site or self.blocking_site
         self.creation_site = group.creation_site or self.creation_site
+        self.main = group.main
 
     def follow_ids(self, seen: Sequence[int]) -> bool:
         """Keep the ids that were here before; True if it had to begin with new ones."""

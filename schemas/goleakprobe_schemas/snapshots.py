@@ -61,6 +61,8 @@ class SnapshotGroup(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     """Ids where the source gives them and they are few; ascending."""
     leaked: Count = 0
     """How many of ``count`` the runtime itself marks as leaked."""
+    main: bool = False
+    """The main goroutine: the process lives as long, however it waits."""
 
 
 class SnapshotCollected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):

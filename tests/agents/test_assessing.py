@@ -10,6 +10,7 @@ import pytest
 
 from agents_streams import LEAK, POOL, SECOND, T0, records, snapshot
 from goleakprobe_agents.assessing import OVERFLOW_SIGNATURE, AssessingStage
+from goleakprobe_agents.evidence import judge
 from goleakprobe_agents.settings import DetectionSettings
 from goleakprobe_agents.stage import Output, Record
 from goleakprobe_schemas import (
@@ -139,6 +140,19 @@ def test_a_leak_profile_is_evidence_once_it_has_been_seen_twice() -> None:
     assert [(s.leaked, s.leaked_samples) for s in first.signatures] == [(7, 1)]
     assert [(s.leaked, s.leaked_samples) for s in second.signatures] == [(8, 2)]
     assert second.signatures[0].count == 9, "the count is that of the goroutine profile"
+
+
+def test_a_main_goroutine_is_nobodys_leak_however_it_waits() -> None:
+    events = []
+    for n in range(40):
+        source = (SnapshotSource.DEBUG2, SnapshotSource.LEAK)[n % 2]
+        event = snapshot(
+            {LEAK: 1}, at=60 * n, source=source, wait="chan receive (nil chan)", ids={LEAK: (1,)}
+        )
+        main = msgspec.structs.replace(event.groups[0], main=True)
+        events.append(msgspec.structs.replace(event, groups=(main,)))
+    outputs = told(stage().apply(records(events)))
+    assert [s for event in outputs for s in event.signatures if judge(s)] == []
 
 
 def test_a_restart_forgets_what_the_old_process_was_proven_to_leak() -> None:

@@ -35,11 +35,10 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 
 def benign_reason(group: Group) -> str:
     """Why a wait that lasts is no news here; empty if nothing is known."""
-    frames = group.frames
-    if frames and frames[-1].function == "main.main":
+    if group.main:
         return "is the main goroutine: the process ends with it"
     if group.wait.partition(" (")[0] == "IO wait":
         return "waits for the network or a file"
-    waiting = blocking_frame(frames)
+    waiting = blocking_frame(group.frames)
     name = "" if waiting is None else waiting.function
     return next((reason for start, reason in _KNOWN if name.startswith(start)), "")

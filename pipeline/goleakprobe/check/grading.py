@@ -72,7 +72,8 @@ def grade(history: SignatureHistory, policy: Policy) -> tuple[Grade | None, tupl
 
 
 def _proof(history: SignatureHistory) -> list[Evidence]:
-    if not history.leak_listed:
+    # The runtime lists the main goroutine too where a program parks it for good.
+    if not history.leak_listed or history.group.main:
         return []
     numbers = {"leaked": float(history.leaked), "leak_profiles": float(history.leak_listed)}
     if history.leak_listed >= _PROOFS:

@@ -207,6 +207,7 @@ def _group(group: Group, ids: Iterable[int]) -> SnapshotGroup:
         labels_digest=_labels_digest(group.labels),
         goroutine_ids=tuple(sorted(ids)[:_MAX_IDS]),
         leaked=group.leaked,
+        main=group.main,
     )
 
 

@@ -59,6 +59,11 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """How many the runtime itself marks as leaked."""
     wait_seconds_max: int | None = None
 
+    @property
+    def main(self) -> bool:
+        """Whether it is the main goroutine: the process lives as long, however it waits."""
+        return bool(self.frames) and self.frames[-1].function == "main.main"
+
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One profile, decoded.

@@ -131,6 +131,11 @@ def test_leak_profiles_alone_are_enough() -> None:
     assert (found.grade, found.count) == (Grade.PROVEN, 4)
 
 
+def test_a_main_goroutine_that_is_parked_for_good_is_no_leak() -> None:
+    """The runtime lists it: ``<-forever`` can be woken by nobody, and is meant so."""
+    assert judged(leak(1, "main.main"), leak(1, "main.main")).findings == ()
+
+
 @pytest.mark.parametrize(
     "function", ["main.main", "os/signal.loop", "net/http.(*persistConn).writeLoop"]
 )

@@ -109,6 +109,14 @@ def test_groups_of_equal_signature_and_labels_are_one() -> None:
     assert merged[1].labels_digest == ""
 
 
+def test_the_main_goroutine_is_told_from_others() -> None:
+    body = grouped_text({"work": 3, "run": 1})
+    root = b"1\tmain.run+0x24\t/src/app/run.go:17\n#\t0x12\tmain.serve"
+    assert root in body
+    told = snapshot(read_profile(body.replace(root, root.replace(b"serve", b"main")))).groups
+    assert [(one.count, one.main) for one in told] == [(3, False), (1, True)]
+
+
 def test_the_smallest_groups_beyond_the_limit_are_counted_together() -> None:
     groups = [group(f"{i:032x}", i, leaked=i) for i in range(1, 11)]
     event = snapshot(profile(groups), max_groups=4)
