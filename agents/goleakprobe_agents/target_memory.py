@@ -6,7 +6,6 @@ what is here is read when the list of a target's groups changes or something is 
 
 from __future__ import annotations
 
-import math
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ _NS = 1_000_000_000
 # Start times come from metrics pages as float seconds.
 _SAME_PROCESS_NS = 2 * _NS
 _TELLING_IDS = 20
-_MINUTE = 60.0
+_SURELY_COLLECTED_NS = 300 * _NS
 
 
 def signature_facts() -> RowStore:
@@ -107,26 +106,24 @@ class DumpedIds:
         self.ids: dict[str, list[int]] = {}
         """By signature; of a large group only the oldest are listed."""
         self._waited: set[str] = set()
-        claims = [math.inf]
         for group in event.groups:
             self.ids.setdefault(group.signature, []).extend(group.goroutine_ids)
             if group.leaked or group.wait_seconds_max:
                 self._waited.add(group.signature)
-            if group.wait_seconds_max:
-                claims.append(group.wait_seconds_max)
+        self._collected = any(group.wait_seconds_max for group in event.groups)
         self.alive = frozenset(chain.from_iterable(self.ids.values()))
-        self._collected_within = min(claims) + _MINUTE
 
     def shows_awakened(self, signature: str, since_ns: int) -> bool:
         """Whether everybody at a place has been awake after ``since_ns``.
 
-        The garbage collector dates the wait of whoever it meets waiting; the date is rounded and
-        never an age. But the least date of all says that it ran since, and at a place without one
-        it met nobody. Goroutines that the runtime calls leaked lose their date.
-        Source: go/src/runtime/mgcmark.go, ``markroot``; traceback.go, ``goroutineheader``.
+        The garbage collector dates the wait of whoever it meets waiting; the date is no age, but
+        where there are any, whoever has waited through a collection has one. One comes every two
+        minutes at least, unless GOGC is off: there a place is cleared without cause. Goroutines
+        that the runtime calls leaked lose their date.
+        Source: go/src/runtime/mgcmark.go, ``markroot``; proc.go, ``forcegcperiod``.
         """
-        since = (self._time_ns - since_ns) / _NS
-        return signature not in self._waited and self._collected_within < since
+        long_ago = self._time_ns - since_ns >= _SURELY_COLLECTED_NS
+        return self._collected and long_ago and signature not in self._waited
 
 
 class Layout:
