@@ -103,8 +103,11 @@ class TargetTraces:
     def _failed(self, error: ScrapeError, capabilities: Capabilities) -> None:
         absent = isinstance(error, HttpStatusError) and error.status == 404
         if absent or isinstance(error, TraceUnsupportedError):
+            # Nothing is wrong with a process of an older Go.
             capabilities.traces = Offer.ABSENT
-        _log.warning("trace_failed", target=self._target.key, error=str(error))
+            _log.info("traces_not_offered", target=self._target.key, reason=str(error))
+        else:
+            _log.warning("trace_failed", target=self._target.key, error=str(error))
 
     def _outputs(self, traced: Traced, process: ProcessIdentity) -> list[Output]:
         """The window, and the stacks of its waits that were not published before."""
