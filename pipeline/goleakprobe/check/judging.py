@@ -14,6 +14,7 @@ from goleakprobe.check.result import CheckResult, Finding, Ignored, SourceReport
 from goleakprobe.check.samples import Sample, in_time
 from goleakprobe.profiles import Group
 from goleakprobe_agents.patterns import pattern_of
+from goleakprobe_schemas import Grade
 
 __all__ = ["check_samples", "source_report"]
 
@@ -89,13 +90,20 @@ def _finding(process: str, history: SignatureHistory, policy: Policy) -> Finding
         oldest_seconds=history.oldest_seconds,
         blocking_site=group.blocking_site,
         creation_site=group.creation_site,
-        pattern=_pattern(group) if strongest else "",
+        pattern=_pattern(group) if _accused(strongest, history, policy) else "",
         note="" if strongest else _note(history),
         evidence=evidence,
         labels=dict(history.labels),
         goroutine_ids=(history.lasting_ids or history.ids)[:_SHOWN_IDS],
         stack=group.frames,
     )
+
+
+def _accused(strongest: Grade | None, history: SignatureHistory, policy: Policy) -> bool:
+    """Whether a likely cause is worth telling: not of the one or two that wait in any process."""
+    if strongest is Grade.ANOMALOUS:
+        return history.change == "growing" or history.count >= policy.many
+    return strongest is not None
 
 
 def _pattern(group: Group) -> str:

@@ -131,6 +131,14 @@ def test_leak_profiles_alone_are_enough() -> None:
     assert (found.grade, found.count) == (Grade.PROVEN, 4)
 
 
+def test_a_likely_cause_is_told_of_suspects_and_not_of_whoever_waits_a_little() -> None:
+    two = [dump(range(5, 7), wait="select", at=2 * i) for i in range(2)]
+    assert (only(judged(*two)).grade, only(judged(*two)).pattern) == (Grade.ANOMALOUS, "")
+    many = [dump(range(5, 205), wait="select", at=2 * i) for i in range(2)]
+    assert only(judged(*many)).pattern
+    assert only(judged(leak(3), leak(3))).pattern
+
+
 def test_a_main_goroutine_that_is_parked_for_good_is_no_leak() -> None:
     """The runtime lists it: ``<-forever`` can be woken by nobody, and is meant so."""
     assert judged(leak(1, "main.main"), leak(1, "main.main")).findings == ()
