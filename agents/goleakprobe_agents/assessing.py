@@ -16,12 +16,13 @@ import numpy as np
 
 from goleakprobe_agents.bank import SeriesBank, SeriesVerdicts, grown
 from goleakprobe_agents.detection.row_store import bytes_in
-from goleakprobe_agents.evidence import NEVER_IDLE, NEVER_READY, STUCK_SECONDS
+from goleakprobe_agents.dumped_ids import follow_ids
+from goleakprobe_agents.evidence import STUCK_SECONDS
 from goleakprobe_agents.rounds import rounds
 from goleakprobe_agents.rows import RowAllocator
 from goleakprobe_agents.stage import Output, Record
 from goleakprobe_agents.target_memory import (
-    DumpedIds,
+    UNCOUNTED,
     KnownSignature,
     Layout,
     TargetMemory,
@@ -55,7 +56,6 @@ _VERSION = 3
 _LENGTH_BYTES = 8
 _CLOCK_STEP_NS = 300 * _NS
 _FORGET_AFTER_NS = 3600 * _NS
-_MANY = 2**40
 
 
 Key = tuple[str, str, str]
@@ -235,7 +235,7 @@ class AssessingStage:
         elif len(layout.rows) != len(target.signatures):
             layout.rows = target.rows()
         if event.source is SnapshotSource.DEBUG2:
-            self._follow_ids(target, event)
+            self._bank.note_turnover(follow_ids(target, event, self._facts))
         return _Counted(place, record, event, target, layout, restarted)
 
     def _forgive(self, target: TargetMemory) -> None:
@@ -285,25 +285,6 @@ class AssessingStage:
             self._facts.resize(grown(self._facts.rows, self._rows.size))
         self._facts["seen_ns"][known.row] = now_ns
         return known
-
-    def _follow_ids(self, target: TargetMemory, event: SnapshotCollected) -> None:
-        """Follow the goroutine ids of a dump that has them all."""
-        dump, facts, turnover = DumpedIds(event), self._facts, dict[int, float]()
-        for name, known in target.signatures.items():
-            row, here = known.row, dump.ids.get(name, ())
-            since = int(facts["ids_since_ns"][row])
-            if not facts["least"][row] or dump.shows_awakened(name, since):
-                known.ids = ()
-            if known.follow_ids(here):
-                facts["ids_since_ns"][row] = event.time_ns if known.ids else 0
-                facts["least"][row] = _MANY
-            facts["ids_seen_ns"][row] = event.time_ns if known.ids else 0
-            busy = known.wait in NEVER_IDLE | NEVER_READY
-            facts["never_idle"][row] = busy and not known.main
-            share = known.turn_over(here, dump.alive)
-            if share is not None and not event.truncated:
-                facts["turnover"][row] = turnover[row] = share
-        self._bank.note_turnover(turnover)
 
     def _start_afresh(self, target: TargetMemory) -> None:
         self._release(target.rows())
@@ -355,7 +336,7 @@ class AssessingStage:
         round_, facts = self._gather(counted), self._facts
         rows, times = round_.rows, round_.times[round_.owner]
         facts["count"][rows] = round_.counts
-        whole = np.where(round_.truncated[round_.owner], _MANY, facts["count"][rows])
+        whole = np.where(round_.truncated[round_.owner], UNCOUNTED, facts["count"][rows])
         facts["least"][rows] = np.minimum(facts["least"][rows], whole)
         self._bank.resize(self._rows.size)
         verdicts = self._bank.update(rows, times, round_.counts, round_.starts[round_.owner])

@@ -6,7 +6,6 @@ what is here is read when the list of a target's groups changes or something is 
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,13 +20,16 @@ if TYPE_CHECKING:
 
     from goleakprobe_schemas import SnapshotCollected, SnapshotGroup
 
-__all__ = ["DumpedIds", "KnownSignature", "Layout", "TargetMemory", "signature_facts"]
+__all__ = ["UNCOUNTED", "KnownSignature", "Layout", "TargetMemory", "signature_facts"]
 
 _NS = 1_000_000_000
 # Start times come from metrics pages as float seconds.
 _SAME_PROCESS_NS = 2 * _NS
 _TELLING_IDS = 20
-_SURELY_COLLECTED_NS = 300 * _NS
+
+
+UNCOUNTED = 2**40
+"""The least count before any."""
 
 
 def signature_facts() -> RowStore:
@@ -96,34 +98,6 @@ class KnownSignature(msgspec.Struct):
         if len(before) < _TELLING_IDS:
             return None
         return sum(one not in alive for one in before) / len(before)
-
-
-class DumpedIds:
-    """What a dump says of its goroutines by id."""
-
-    def __init__(self, event: SnapshotCollected) -> None:
-        self._time_ns = event.time_ns
-        self.ids: dict[str, list[int]] = {}
-        """By signature; of a large group only the oldest are listed."""
-        self._waited: set[str] = set()
-        for group in event.groups:
-            self.ids.setdefault(group.signature, []).extend(group.goroutine_ids)
-            if group.leaked or group.wait_seconds_max:
-                self._waited.add(group.signature)
-        self._collected = any(group.wait_seconds_max for group in event.groups)
-        self.alive = frozenset(chain.from_iterable(self.ids.values()))
-
-    def shows_awakened(self, signature: str, since_ns: int) -> bool:
-        """Whether everybody at a place has been awake after ``since_ns``.
-
-        The garbage collector dates the wait of whoever it meets waiting; the date is no age, but
-        where there are any, whoever has waited through a collection has one. One comes every two
-        minutes at least, unless GOGC is off: there a place is cleared without cause. Goroutines
-        that the runtime calls leaked lose their date.
-        Source: go/src/runtime/mgcmark.go, ``markroot``; proc.go, ``forcegcperiod``.
-        """
-        long_ago = self._time_ns - since_ns >= _SURELY_COLLECTED_NS
-        return self._collected and long_ago and signature not in self._waited
 
 
 class Layout:
