@@ -103,6 +103,7 @@ class SeriesVerdicts:
             floor=_finite(reasons["floor"][place]),
             onset_ns=onset or None,
             scale_seconds=float(reasons["scale_seconds"][place]),
+            fast=bool(reasons["fast"][place] == floors.score[place]),
         )
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from goleakprobe_schemas import SignatureAssessed
 
 __all__ = [
-    "GROWTH_DETECTOR",
+    "FAST_GROWTH",
+    "GROWTH_DETECTORS",
     "NEVER_IDLE",
     "NEVER_READY",
     "PROOF_SAMPLES",
@@ -31,7 +32,8 @@ PROOF_SAMPLES = 2
 STUCK_SECONDS = 600.0
 """Longer than a sender or a lock waiter ever has a benign reason to wait."""
 
-GROWTH_DETECTOR = "rising_floor"
+FAST_GROWTH = "fast_rise"
+GROWTH_DETECTORS = frozenset({"rising_floor", FAST_GROWTH})
 
 TRACE_DETECTORS = frozenset(
     {"trace_growth", "trace_outlasting", "trace_wakers_gone", "trace_wait_cycle"}
@@ -90,7 +92,7 @@ def _growth(signature: SignatureAssessed) -> Evidence | None:
         return None
     return Evidence(
         grade=Grade.GROWING,
-        detector=GROWTH_DETECTOR,
+        detector=FAST_GROWTH if growth.fast else "rising_floor",
         summary=(
             f"the lowest count rises by {growth.per_hour:,.0f} an hour "
             f"({growth.per_hour_low:,.0f} to {growth.per_hour_high:,.0f}), "

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from goleakprobe_agents.detection.fast_rise import PASSING_TURNOVER
-from goleakprobe_agents.evidence import GROWTH_DETECTOR, TRACE_DETECTORS, strongest
+from goleakprobe_agents.evidence import (
+    FAST_GROWTH,
+    GROWTH_DETECTORS,
+    TRACE_DETECTORS,
+    strongest,
+)
 from goleakprobe_agents.patterns import pattern_of
 from goleakprobe_schemas import Evidence, FindingState, Grade, LeakFound
 
@@ -36,6 +41,9 @@ class FindingPolicy(msgspec.Struct, frozen=True):
     """Traces of one process that must agree; each looks at growth in three thirds already."""
     trace_ttl_seconds: float = 12 * 3600.0
     """How long a trace's evidence stands without a later trace of the process."""
+    fast_ttl_seconds: float = 1800.0
+    """How long fast growth that has ended stands if no other detector came to see it: clients that
+    connect anew after a deploy rise like a leak, and stay."""
     clear_after_seconds: float = 600.0
     """Time without any evidence, on any instance, before a finding resolves."""
     instance_ttl_seconds: float = 900.0
@@ -62,6 +70,8 @@ class InstanceEvidence(msgspec.Struct):
     per_hour_low: float | None = None
     per_hour_high: float | None = None
     evidence: tuple[Evidence, ...] = ()
+    fast_ns: int = 0
+    """Event time of the newest evidence of fast growth."""
     windows: int = 0
     """Traces in a row that agree, as the latest one told."""
     traced_ns: int = 0
@@ -87,13 +97,15 @@ class InstanceEvidence(msgspec.Struct):
             self.streak += 1
             self.evidence = _newest_of_each(self.evidence + evidence)
             self.peak = max(self.peak, signature.count)
+            if any(reason.detector == FAST_GROWTH for reason in evidence):
+                self.fast_ns = self.time_ns
             return
         self.streak = 0
         if signature.count < self.peak * _HELD_SHARE or not self.peak:
             self.evidence, self.peak = (), 0
             self.windows = self.traced_ns = 0
         elif signature.turnover > PASSING_TURNOVER:
-            self.evidence = tuple(r for r in self.evidence if r.detector != GROWTH_DETECTOR)
+            self.evidence = tuple(r for r in self.evidence if r.detector not in GROWTH_DETECTORS)
 
     def observe_trace(
         self, signature: SignatureAssessed, evidence: tuple[Evidence, ...], now_ns: int
@@ -118,6 +130,11 @@ class InstanceEvidence(msgspec.Struct):
         """A later trace does not show it any more, or there has been none for too long."""
         self.evidence = tuple(r for r in self.evidence if r.detector not in TRACE_DETECTORS)
         self.windows = self.traced_ns = 0
+
+    def forget_fast_growth(self, now_ns: int, policy: FindingPolicy) -> None:
+        """Drop fast growth that ended long ago and that nothing else has confirmed."""
+        if now_ns - self.fast_ns >= policy.fast_ttl_seconds * _NS:
+            self.evidence = tuple(r for r in self.evidence if r.detector != FAST_GROWTH)
 
     def unnamed(self, now_ns: int, policy: FindingPolicy) -> bool:
         """A scrape of the same process does not name the signature: whether a trace still does."""
@@ -155,10 +172,12 @@ class FindingTracker(msgspec.Struct):
     published_count: int = 0
 
     def expire(self, now_ns: int, policy: FindingPolicy) -> None:
-        """Forget instances that have not been seen for long."""
+        """Forget instances unseen for long, and fast growth that came to nothing."""
         oldest = now_ns - int(policy.instance_ttl_seconds * _NS)
         for instance in [n for n, held in self.instances.items() if held.time_ns < oldest]:
             del self.instances[instance]
+        for held in self.instances.values():
+            held.forget_fast_growth(now_ns, policy)
 
     def decide(self, now_ns: int, policy: FindingPolicy) -> FindingState | None:
         """What to publish now: a state, or None where nothing moved enough to tell."""
@@ -292,7 +311,7 @@ def _distinct(guilty: Mapping[str, InstanceEvidence], figure: str) -> tuple[str,
 def _clearing(grade: Grade | None) -> str:
     if grade is Grade.PROVEN:
         return "the process restarts, and the new one's leak profiles do not list it"
-    ends = "the count falls below half of its peak or the process restarts"
+    ways = ["the count falls below half of its peak", "the process restarts"]
     if grade is Grade.GROWING:
-        ends = f"{ends}, or dumps show its goroutines ending"
-    return f"{ends}, and no detector sees it for ten minutes"
+        ways += ["dumps show its goroutines ending", "there was but a fast rise, half an hour ago"]
+    return f"{', or '.join(ways)}; and no detector sees it for ten minutes"

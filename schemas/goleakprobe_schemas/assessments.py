@@ -50,6 +50,8 @@ class GrowthFigures(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     """When the rise began."""
     scale_seconds: float = 0.0
     """Bucket length of the time scale that shows it best."""
+    fast: bool = False
+    """Whether it is too new for the floors to have seen it rise for long."""
 
 
 class LifecycleFigures(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -12,7 +12,9 @@ SECOND = 1_000_000_000
 POLICY = FindingPolicy(fire_after_verdicts=3, clear_after_seconds=600, instance_ttl_seconds=900)
 
 
-def sample(count: int, *, rising: bool = False, leaked: int = 0) -> SignatureAssessed:
+def sample(
+    count: int, *, rising: bool = False, fast: bool = False, leaked: int = 0
+) -> SignatureAssessed:
     growth = GrowthFigures(
         score=9.0 if rising else 0.0,
         threshold=3.0,
@@ -21,6 +23,7 @@ def sample(count: int, *, rising: bool = False, leaked: int = 0) -> SignatureAss
         per_hour_low=300.0 if rising else 0.0,
         per_hour_high=420.0 if rising else 0.0,
         onset_ns=5 * SECOND,
+        fast=fast,
     )
     return SignatureAssessed(
         signature="a" * 32,
@@ -133,6 +136,23 @@ def test_growth_that_ended_resolves_where_dumps_show_its_goroutines_ending() -> 
     assert told[-1] is None
     assert told.count(FindingState.RESOLVED) == 1
     assert told.index(FindingState.RESOLVED) >= 600 // 15 - 1
+
+
+def test_a_fast_rise_that_ended_and_came_to_nothing_resolves_within_the_hour() -> None:
+    """Clients that connected anew after a deploy: they stay, and no floor rises any more."""
+    story = Story()
+    for count in (10, 400, 800):
+        story.tell(sample(count, rising=True, fast=True))
+    told = [story.tell(sample(900)) for _ in range(240)]
+    assert told.count(FindingState.RESOLVED) == 1
+    assert 1800 // 15 <= told.index(FindingState.RESOLVED) <= 2700 // 15
+
+
+def test_a_fast_rise_that_the_floors_came_to_see_stands() -> None:
+    story = Story()
+    for n in range(200):
+        story.tell(sample(10 + n, rising=True, fast=n < 100))
+    assert FindingState.RESOLVED not in [story.tell(sample(210)) for _ in range(400)]
 
 
 def test_a_few_that_come_and_go_at_a_leaking_place_resolve_nothing() -> None:

@@ -104,7 +104,7 @@ def test_proof_outranks_growth() -> None:
             events.append(snapshot({LEAK: 4 + 3 * n}, at=n + 0.5, source=SnapshotSource.LEAK))
     last = findings(ServiceStage(SETTINGS).apply(assessed(events)))[-1]
     assert last.grade is Grade.PROVEN
-    assert [reason.detector for reason in last.evidence] == ["leak_profile", "rising_floor"]
+    assert [reason.detector for reason in last.evidence] == ["leak_profile", "fast_rise"]
 
 
 def test_a_finding_resolves_after_its_instance_was_restarted_and_stays_clean() -> None:

@@ -131,7 +131,7 @@ def test_a_trace_adds_its_reason_to_what_scrapes_found() -> None:
     seen = flow(blocked(range(1, 11), earlier=False), evidence=[GROWTH], signature=LEAK)
     last = findings(judged(*scrapes, window(seen, at=100.5)))[-1]
     assert last.signature == LEAK
-    assert [reason.detector for reason in last.evidence] == ["rising_floor", "trace_growth"]
+    assert [reason.detector for reason in last.evidence] == ["fast_rise", "trace_growth"]
     assert last.count > 300, "scrapes count, a trace does not"
     assert last.evidence[1].summary.endswith("in one trace")
 
