@@ -242,7 +242,7 @@ class AssessingStage:
         """Forget what the process before was accused of."""
         for known in target.signatures.values():
             known.leaked = known.leaked_samples = 0
-            known.ids = known.dumped = ()
+            known.ids, known.dumped = (), b""
         rows = target.rows()
         self._facts["suspicious"][rows] = False
         for name in ("ids_since_ns", "ids_seen_ns", "turnover"):

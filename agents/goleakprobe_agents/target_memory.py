@@ -69,8 +69,8 @@ class KnownSignature(msgspec.Struct):
     """The main goroutine, which may be parked for good: nobody's leak."""
     ids: tuple[int, ...] = ()
     """Goroutine ids that every dump since they were first followed has shown here."""
-    dumped: tuple[int, ...] = ()
-    """Goroutine ids that the newest dump has shown here."""
+    dumped: bytes = b""
+    """Goroutine ids that the newest dump has shown here, eight bytes each: there may be many."""
     leaked: int = 0
     """Count in the newest leak profile."""
     leaked_samples: int = 0
@@ -94,7 +94,8 @@ class KnownSignature(msgspec.Struct):
         ``alive`` are the ids of the whole dump: who only went elsewhere has not ended. None where
         there were too few to say.
         """
-        before, self.dumped = self.dumped, tuple(seen)
+        before = np.frombuffer(self.dumped, dtype="<i8").tolist()
+        self.dumped = np.array(seen, dtype="<i8").tobytes()
         if len(before) < _TELLING_IDS:
             return None
         return sum(one not in alive for one in before) / len(before)

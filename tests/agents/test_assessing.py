@@ -270,6 +270,17 @@ def test_a_place_whose_goroutines_are_seen_to_end_is_not_rising_fast() -> None:
     assert not _fast(stage().apply(_rising(_session_ended)))
 
 
+def test_what_dumps_told_is_kept_in_the_state() -> None:
+    log = _rising(_session_ended) + _dumps((7, 8, 9), between=2)
+    for cut in range(1, len(log), 5):
+        undisturbed, first, second = stage(), stage(), stage()
+        expected = undisturbed.apply(log)
+        before = first.apply(log[:cut])
+        second.load(first.dump())
+        assert before + second.apply(log[cut:]) == expected
+        assert second.dump() == undisturbed.dump()
+
+
 def test_a_few_requests_at_a_leaking_place_do_not_hide_it() -> None:
     assert _fast(stage().apply(_rising(lambda begun, now: begun % 40 == 0 and now > begun + 60)))
 
