@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -13,11 +14,15 @@ from goleakprobe.collect.untrusted import clean_text
 from goleakprobe.reports.wording import growth, short_site, span
 from goleakprobe_schemas import Grade
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ["check_table", "render_table"]
 
 _SITE_CHARS = 160
 _LINE_CHARS = 240
 _STACK_FRAMES = 6
+_WEAK_SHOWN = 10
 _STYLES = {
     Grade.PROVEN: "bold red",
     Grade.GROWING: "dark_orange",
@@ -37,8 +42,12 @@ def render_table(result: CheckResult, *, width: int = 140) -> str:
 def check_table(result: CheckResult) -> RenderableType:
     """The answer to print on a rich console; names of targets are text, never markup."""
     parts: list[RenderableType] = [_headline(result), _sources(result)]
-    if result.findings:
-        parts.append(_findings(result))
+    shown = _shown(result.findings)
+    if shown:
+        parts.append(_findings(result, shown))
+    if len(shown) < len(result.findings):
+        more = len(result.findings) - len(shown)
+        parts.append(Text(f"{more} more places are only anomalous; --all lists them", "dim"))
     parts.extend(
         Text(
             f"ignored: {ignored.count} at {short_site(ignored.blocking_site)}: "
@@ -69,6 +78,20 @@ def _headline(result: CheckResult) -> Text:
     return Text(f"{len(graded)} suspicious {places}: {', '.join(counted)}", style="bold")
 
 
+def _shown(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """All, but of places that are only anomalous no more than a screen has room for.
+
+    Every process has dozens of goroutines that wait for seconds on end. Whoever wants every group
+    has those without a grade among them.
+    """
+    weak = [finding for finding in findings if finding.grade is Grade.ANOMALOUS]
+    everything = any(finding.grade is None for finding in findings)
+    if everything or len(weak) <= _WEAK_SHOWN:
+        return findings
+    strong = [finding for finding in findings if finding.grade is not Grade.ANOMALOUS]
+    return [*strong, *weak[:_WEAK_SHOWN]]
+
+
 def _sources(result: CheckResult) -> Text:
     return Text("\n").join(Text(_source(source), style="dim") for source in result.sources)
 
@@ -84,13 +107,13 @@ def _source(source: SourceReport) -> str:
     return f"{name}: {', '.join(parts)}"
 
 
-def _findings(result: CheckResult) -> Table:
+def _findings(result: CheckResult, shown: Sequence[Finding]) -> Table:
     many = len({source.process for source in result.sources if not source.error}) > 1
     table = Table(show_lines=True, expand=False)
     table.add_column("Grade", no_wrap=True)
     table.add_column("Goroutines", justify="right", no_wrap=True)
     table.add_column("Where and why", overflow="fold")
-    for finding in result.findings:
+    for finding in shown:
         grade = finding.grade
         table.add_row(
             Text(grade.value if grade else "-", style=_STYLES[grade] if grade else "dim"),

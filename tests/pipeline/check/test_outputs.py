@@ -95,6 +95,19 @@ def test_the_table_names_place_grade_and_failure(result: CheckResult) -> None:
     assert render_table(result, width=60)
 
 
+def test_the_table_of_a_process_with_many_waits_stays_short(result: CheckResult) -> None:
+    weak = tuple(
+        msgspec.structs.replace(result.findings[0], grade=Grade.ANOMALOUS, signature=f"{n:032x}")
+        for n in range(50)
+    )
+    text = render_table(msgspec.structs.replace(result, findings=(*result.findings, *weak)))
+    assert text.count("signature:") == len(result.findings) + 10
+    assert "40 more places are only anomalous; --all lists them" in text
+    other = msgspec.structs.replace(weak[0], grade=None)
+    everything = render_table(msgspec.structs.replace(result, findings=(*weak, other)))
+    assert everything.count("signature:") == 51
+
+
 def test_the_page_holds_everything_and_needs_nothing(result: CheckResult) -> None:
     page = render_html(result)
     assert page.count("<article") == len(result.findings)
