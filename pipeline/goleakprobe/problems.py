@@ -21,6 +21,7 @@ _PERIOD_SECONDS = 60.0
 _LINES_PER_PERIOD = 3
 _AGAIN_SECONDS = 600.0
 _REMEMBERED = 1000
+_LINE_CHARS = 1000
 
 
 class ProblemFeed:
@@ -95,9 +96,12 @@ class ProblemFeed:
         if size == begin:
             self._offsets[log] = size
             return
-        with log.open("rb") as file:
-            file.seek(begin)
-            lines = file.read(size - begin).split(b"\n")
+        try:
+            with log.open("rb") as file:
+                file.seek(begin)
+                lines = file.read(size - begin).split(b"\n")
+        except OSError:  # removed a moment ago, or nothing to read at all: a display goes on
+            return
         self._offsets[log] = size - len(lines[-1])
         for line in lines[:-1]:
             try:
@@ -122,4 +126,5 @@ def _in_words(kind: str, entry: dict[str, Any]) -> str:
         said = str(*facts.values())
     else:
         said = ", ".join(f"{name} {value}" for name, value in facts.items())
-    return f"{entry['level']}: {kind.replace('_', ' ')}{': ' if said else ''}{said}"
+    line = f"{entry['level']}: {kind.replace('_', ' ')}{': ' if said else ''}{said}"
+    return line[:_LINE_CHARS]

@@ -83,6 +83,23 @@ def test_a_thousand_at_once_are_counted(tmp_path: Path) -> None:
     assert feed.news() == []
 
 
+def test_a_log_that_cannot_be_read_ends_nothing(tmp_path: Path) -> None:
+    folder, log = tmp_path / "a-folder.log", tmp_path / "workers.log"
+    feed = ProblemFeed([folder, log])
+    folder.mkdir()
+    (folder / "grows").touch()
+    _log(log, "disk_full", "error")
+    assert feed.news() == ["error: disk full"]
+
+
+def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
+    log = tmp_path / "collector.log"
+    feed = ProblemFeed([log])
+    _log(log, "discovery_problem", problem="x" * 500_000)
+    (told,) = feed.news()
+    assert len(told) == 1000
+
+
 def test_other_lines_other_files_and_cut_files_do_no_harm(tmp_path: Path) -> None:
     log = tmp_path / "workers.log"
     feed = ProblemFeed([log, tmp_path / "never-written.log"])
