@@ -385,7 +385,7 @@ class AssessingStage:
             leaked=known.leaked,
             leaked_samples=known.leaked_samples,
             turnover=float(facts["turnover"][known.row]),
-            same_ids=0 if known.main else min(len(known.ids), int(facts["least"][known.row])),
+            same_ids=min(len(known.ids), int(facts["least"][known.row])),
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from goleakprobe_agents.evidence import NEVER_IDLE, NEVER_READY
+from goleakprobe_agents.evidence import STUCK_WAITS
 from goleakprobe_agents.target_memory import UNCOUNTED
 
 if TYPE_CHECKING:
@@ -53,11 +53,12 @@ class DumpedIds:
 def follow_ids(target: TargetMemory, event: SnapshotCollected, facts: RowStore) -> dict[int, float]:
     """Follow the goroutines of a dump that has ids, in a target's signatures and their facts.
 
-    Answers which share of a row's goroutines has ended since the dump before, where that is known.
+    The main goroutine is nobody's leak and not followed. Answers which share of a row's goroutines
+    has ended since the dump before, where that is known.
     """
     dump, turnover = DumpedIds(event), dict[int, float]()
     for name, known in target.signatures.items():
-        row, here = known.row, dump.ids.get(name, ())
+        row, here = known.row, () if known.main else dump.ids.get(name, ())
         since = int(facts["ids_since_ns"][row])
         if not facts["least"][row] or dump.shows_awakened(name, since):
             known.ids = ()
@@ -65,8 +66,7 @@ def follow_ids(target: TargetMemory, event: SnapshotCollected, facts: RowStore) 
             facts["ids_since_ns"][row] = event.time_ns if known.ids else 0
             facts["least"][row] = UNCOUNTED
         facts["ids_seen_ns"][row] = event.time_ns if known.ids else 0
-        busy = known.wait in NEVER_IDLE | NEVER_READY
-        facts["never_idle"][row] = busy and not known.main
+        facts["never_idle"][row] = known.wait in STUCK_WAITS
         share = known.turn_over(here, dump.alive)
         if share is not None and not event.truncated:
             facts["turnover"][row] = turnover[row] = share

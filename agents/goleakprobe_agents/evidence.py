@@ -18,9 +18,9 @@ __all__ = [
     "FAST_GROWTH",
     "GROWTH_DETECTORS",
     "NEVER_IDLE",
-    "NEVER_READY",
     "PROOF_SAMPLES",
     "STUCK_SECONDS",
+    "STUCK_WAITS",
     "TRACE_DETECTORS",
     "judge",
     "strongest",
@@ -49,8 +49,8 @@ Receivers, selects, conditions and reads idle; a WaitGroup is waited for as long
 live, which in ``main`` and in a connection's handler is for ever, and so does ``select {}``.
 """
 
-NEVER_READY = frozenset({"chan send (nil chan)", "chan receive (nil chan)"})
-"""Waits that cannot end."""
+STUCK_WAITS = NEVER_IDLE | {"chan send (nil chan)", "chan receive (nil chan)"}
+"""Those, and waits that cannot end."""
 
 _LEAST_FOREVER = 10
 """Who writes ``select {}`` means to stay for ever: a few do so by design, of many somebody errs."""
@@ -136,7 +136,7 @@ def _lifecycles(signature: SignatureAssessed) -> list[Evidence]:
 
 def _stillness(signature: SignatureAssessed) -> Evidence | None:
     least = _LEAST_SENDERS if signature.wait == "chan send" else 1
-    waits = signature.wait in NEVER_IDLE | NEVER_READY
+    waits = signature.wait in STUCK_WAITS
     if not waits or signature.same_ids < least or signature.oldest_seconds < STUCK_SECONDS:
         return None
     return Evidence(
