@@ -71,7 +71,7 @@ class InstanceEvidence(msgspec.Struct):
     per_hour_high: float | None = None
     evidence: tuple[Evidence, ...] = ()
     fast_ns: int = 0
-    """Event time of the newest evidence of fast growth."""
+    """Event time of the newest evidence of fast growth; 0 where none stands."""
     windows: int = 0
     """Traces in a row that agree, as the latest one told."""
     traced_ns: int = 0
@@ -133,8 +133,9 @@ class InstanceEvidence(msgspec.Struct):
 
     def forget_fast_growth(self, now_ns: int, policy: FindingPolicy) -> None:
         """Drop fast growth that ended long ago and that nothing else has confirmed."""
-        if now_ns - self.fast_ns >= policy.fast_ttl_seconds * _NS:
+        if self.fast_ns and now_ns - self.fast_ns >= policy.fast_ttl_seconds * _NS:
             self.evidence = tuple(r for r in self.evidence if r.detector != FAST_GROWTH)
+            self.fast_ns = 0
 
     def unnamed(self, now_ns: int, policy: FindingPolicy) -> bool:
         """A scrape of the same process does not name the signature: whether a trace still does."""
@@ -313,5 +314,8 @@ def _clearing(grade: Grade | None) -> str:
         return "the process restarts, and the new one's leak profiles do not list it"
     ways = ["the count falls below half of its peak", "the process restarts"]
     if grade is Grade.GROWING:
-        ways += ["dumps show its goroutines ending", "there was but a fast rise, half an hour ago"]
+        ways += [
+            "dumps show its goroutines ending",
+            "it only rose fast, and stopped half an hour ago",
+        ]
     return f"{', or '.join(ways)}; and no detector sees it for ten minutes"
