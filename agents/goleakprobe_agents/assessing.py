@@ -56,6 +56,7 @@ _VERSION = 3
 _LENGTH_BYTES = 8
 _CLOCK_STEP_NS = 300 * _NS
 _FORGET_AFTER_NS = 3600 * _NS
+_DUMPS_TELL_NS = 1800 * _NS
 
 
 Key = tuple[str, str, str]
@@ -236,7 +237,17 @@ class AssessingStage:
             layout.rows = target.rows()
         if event.source is SnapshotSource.DEBUG2:
             self._bank.note_turnover(follow_ids(target, event, self._facts))
+            target.dumped_ns = event.time_ns
+        elif target.dumped_ns and event.time_ns - target.dumped_ns > _DUMPS_TELL_NS:
+            self._forget_turnover(target)
         return _Counted(place, record, event, target, layout, restarted)
+
+    def _forget_turnover(self, target: TargetMemory) -> None:
+        """A process that grew too large for dumps is not judged by what the last one showed."""
+        rows = target.rows()
+        self._facts["turnover"][rows] = 0
+        self._bank.note_turnover(dict.fromkeys(rows.tolist(), 0.0))
+        target.dumped_ns = 0
 
     def _forgive(self, target: TargetMemory) -> None:
         """Forget what the process before was accused of."""
@@ -291,7 +302,7 @@ class AssessingStage:
         self._total_bank.reset([target.row])
         self._layouts.pop(target.row, None)
         target.signatures, target.places = {}, None
-        target.time_ns = target.profile_ns = 0
+        target.time_ns = target.profile_ns = target.dumped_ns = 0
         target.requests_total = target.request_rate = None
 
     def _release(self, rows: NDArray[np.int64]) -> None:

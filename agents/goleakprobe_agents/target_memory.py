@@ -124,6 +124,8 @@ class TargetMemory(msgspec.Struct):
     time_ns: int = 0
     profile_ns: int = 0
     """Time of the newest leak profile."""
+    dumped_ns: int = 0
+    """Time of the newest dump with ids; 0 if it is too old to tell anything."""
     process_start_ns: int | None = None
     build_id: str = ""
     requests_total: float | None = None

@@ -270,6 +270,18 @@ def test_a_place_whose_goroutines_are_seen_to_end_is_not_rising_fast() -> None:
     assert not _fast(stage().apply(_rising(_session_ended)))
 
 
+@pytest.mark.parametrize(("silent", "fast"), [(1000, False), (2400, True)])
+def test_a_place_is_judged_again_when_dumps_have_ceased(silent: int, fast: bool) -> None:
+    """Dumps end where a process grows too large for them, and with them what they said."""
+    log = [
+        snapshot({LEAK: 40}, at=60 * n, source=SnapshotSource.DEBUG2, ids={LEAK: ids})
+        for n, ids in enumerate((tuple(range(40)), tuple(range(100, 140))))
+    ]
+    seconds = range(75, 60 + silent + 240, 15)
+    log += [snapshot({LEAK: 40 + 3 * max(s - silent - 60, 0)}, at=s) for s in seconds]
+    assert _fast(stage().apply(records(log))) is fast
+
+
 def test_what_dumps_told_is_kept_in_the_state() -> None:
     log = _rising(_session_ended) + _dumps((7, 8, 9), between=2)
     for cut in range(1, len(log), 5):
