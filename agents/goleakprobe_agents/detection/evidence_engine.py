@@ -2,7 +2,8 @@
 
 - A signature's *aged* goroutines (certainly older than ten minutes) are its strongest channel: a
   pool is old and does not grow, requests in flight grow and are not old. Where ages are known the
-  floor of the aged count is judged, else that of the count.
+  floor of the aged count is judged, and that of the count by how many of it grow old; else only
+  that of the count.
 - A signature's count is judged for a fast rise too, before anything can have aged.
 - Totals are judged with the request rate, which gets the benefit of the doubt.
 """
@@ -54,7 +55,7 @@ class EvidenceEngine:
     """A bank of combined evidence. Channels used: all, as far as the parameters say.
 
     Reasons: those of `RisingFloor`, the ones about the rise from whichever detector decided;
-    ``by_age`` (1 where that was the floor of the aged count, else 0) and ``fast`` (the score of
+    ``by_age`` (1 where ages are known and no fast rise decided, else 0) and ``fast`` (the score of
     `FastRise`, NaN for totals).
 
     >>> import numpy as np
@@ -70,8 +71,12 @@ class EvidenceEngine:
 
     def __init__(self, parameters: EvidenceParameters | None = None) -> None:
         self.parameters = parameters = parameters or EvidenceParameters()
-        self._counts = RisingFloor(COUNT_FLOORS if parameters.stack else TOTAL_FLOORS)
         self._aged = RisingFloor(AGED_FLOORS)
+        self._counts = (
+            RisingFloor(COUNT_FLOORS, aged=self._aged if parameters.with_aged else None)
+            if parameters.stack
+            else RisingFloor(TOTAL_FLOORS)
+        )
         self._fast = FastRise(unbroken=parameters.unbroken)
 
     @property
@@ -144,17 +149,19 @@ class EvidenceEngine:
         process_start_ns: NDArray[np.int64] | None = None,
     ) -> Verdicts:
         """One sample per row; verdicts change when a bucket or a point is complete."""
-        verdicts = self._counts.update(
-            rows, times_ns, values, rate=rate, process_start_ns=process_start_ns
-        )
-        none = np.zeros(len(rows), dtype=np.bool_)
-        by_age, ages_known = none, none
+        of_aged = None
         if self.parameters.with_aged:
             of_aged = self._aged.update(
                 rows, times_ns, values, aged=aged, process_start_ns=process_start_ns
             )
-            ages_known = self._aged.seen(rows)
-            verdicts, by_age = _where(ages_known, of_aged, verdicts), ages_known
+        verdicts = self._counts.update(
+            rows, times_ns, values, rate=rate, process_start_ns=process_start_ns
+        )
+        by_age = np.zeros(len(rows), dtype=np.bool_)
+        if of_aged is not None:
+            by_age = self._aged.seen(rows)
+            older = known_or(-1.0, of_aged.score) >= known_or(0.0, verdicts.score)
+            verdicts = _where(older, of_aged, verdicts)
         fast_score = np.full(len(rows), np.nan)
         if self.parameters.stack:
             fast = self._fast.update(rows, times_ns, values, process_start_ns=process_start_ns)

@@ -16,14 +16,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goleakprobe_agents.detection.rise_features import FEATURES
+from goleakprobe_agents.detection.stay_features import STAY_FEATURES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["LEAK_SCORES", "LeakScore", "leak_score", "products"]
 
-LEAK_SCORES = ("count", "aged", "total")
-"""What the floors are of: a signature, its goroutines older than ten minutes, a whole process."""
+LEAK_SCORES = {
+    "count": FEATURES,
+    "aged": FEATURES,
+    "total": FEATURES,
+    "stay": STAY_FEATURES,
+    "early": STAY_FEATURES,
+}
+"""The features of each score. The first three are of floors: of a signature, of its goroutines
+older than ten minutes, of a whole process. The others are of a signature's rise and of how many of
+it are aged: of any rise, and of one that is younger than half an hour."""
 
 _CUT = 2.5
 _LARGEST_LOGIT = 16.0
@@ -82,7 +91,7 @@ def leak_score(name: str) -> LeakScore:
     """The fitted score of this name, one of `LEAK_SCORES`."""
     text = resources.files(__package__).joinpath("leak_scores.json").read_text()
     fitted = json.loads(text)["scores"][name]
-    if tuple(fitted["features"]) != FEATURES:
+    if tuple(fitted["features"]) != LEAK_SCORES[name]:
         raise ValueError(f"leak score {name!r} was fitted to other features than there are now")
     return LeakScore.from_terms(
         np.array(fitted["means"]),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from goleakprobe_agents.detection.leak_score import LEAK_SCORES, leak_score
+from goleakprobe_agents.detection.leak_odds import LEAST_GROWTH, Rise
 from goleakprobe_agents.detection.protocol import (
     NEVER_NS,
     SECOND_NS,
@@ -38,6 +38,8 @@ from goleakprobe_agents.detection.rise_features import (
     rise_features,
 )
 from goleakprobe_agents.detection.row_store import Field, RowStore, StoredBank
+from goleakprobe_agents.detection.stay_features import stay_features
+from goleakprobe_agents.detection.survival import AGED_SECONDS
 from goleakprobe_agents.detection.trend import describe
 
 if TYPE_CHECKING:
@@ -69,17 +71,11 @@ _FIGURES = (
     "elapsed_seconds",
     "late",
 )
-_LEAST_GROWTH = 6.0
-"""Goroutines that must have come, earlier processes included, to speak of a leak."""
-_WORTH = _LEAST_GROWTH / 2
+_OF = ("count", "aged", "total")
+_WORTH = LEAST_GROWTH / 2
 """Goroutines that must have come for a closer look."""
-_WORST_DRAWDOWN = 0.5
-_LEAST_BUCKETS = 6.0
-_LEAST_LATE = 0.05
-"""A rise to which nothing was added of late has ended, long though slower scales may see it."""
 _SMOOTH_SECONDS = 30.0
 _CARRIED_LATE, _CARRIED_GROWTH = 0.35, 3.0
-_UNLIKELY = 0.5
 _COLLAPSE = 0.5
 _LOW, _GROWTH, _ELAPSED, _LATE = (
     _FIGURES.index(name) for name in ("per_hour_low", "growth", "elapsed_seconds", "late")
@@ -95,19 +91,21 @@ class RisingFloorParameters:
     with_rate: bool = True
     """Whether to keep the request rate beside the floors; without it a row is a third smaller."""
     of: str = "count"
-    """The `LEAK_SCORES` to judge by."""
+    """What the floors are of: a signature, its aged goroutines, or the total of a process."""
 
     def __post_init__(self) -> None:
         if not self.scales_seconds or not all(1 <= s <= 86_400 for s in self.scales_seconds):
             raise ValueError("time scales must lie between a second and a day")
-        if self.of not in LEAK_SCORES:
-            raise ValueError(f"floors are of one of {', '.join(LEAK_SCORES)}, not {self.of!r}")
+        if self.of not in _OF:
+            raise ValueError(f"floors are of one of {', '.join(_OF)}, not {self.of!r}")
 
 
 class RisingFloor(StoredBank):
     """A bank of floors, of the count or of its aged goroutines.
 
-    Channels used: ``rate`` and ``process_start_ns``; ``aged``, if floors are to be of those.
+    Channels used: ``rate`` and ``process_start_ns``; ``aged``, if floors are to be of those. A bank
+    of counts that is given one of the aged of the same rows, which has to be updated first, judges
+    by how many stay (`stay_features`) where ages came within the last ten minutes.
 
     The score reaches its threshold, 1, when a leak is as likely as an alarm takes. Reasons:
     ``per_hour`` with ``per_hour_low`` and ``per_hour_high`` (goroutines, about 95 %), ``floor``
@@ -129,10 +127,12 @@ class RisingFloor(StoredBank):
         self,
         parameters: RisingFloorParameters | None = None,
         witness: Callable[[NDArray[np.int64], NDArray[np.float64]], None] | None = None,
+        aged: RisingFloor | None = None,
     ) -> None:
         """A ``witness`` is shown rows and features of rises that may be leaks; none is scored."""
         self.parameters = parameters = parameters or RisingFloorParameters()
         self._witness = witness
+        self._aged = aged
         scales = len(parameters.scales_seconds)
         self._widths_ns = [round(s * SECOND_NS) for s in parameters.scales_seconds]
         store = RowStore(
@@ -398,7 +398,7 @@ class RisingFloor(StoredBank):
             returned=store["returned"][rows].astype(np.float64),
             young=self._young(rows),
         )
-        score = self._likely(rows, trend, around)
+        score = self._likely(rows, trend, around, floors, now)
         hours = 3600.0 / seconds
         columns = [
             score,
@@ -425,23 +425,55 @@ class RisingFloor(StoredBank):
         return np.where(known, least - self._store["newest"][rows], np.nan)
 
     def _likely(
-        self, rows: NDArray[np.int64], trend: Trend, around: Circumstances
+        self,
+        rows: NDArray[np.int64],
+        trend: Trend,
+        around: Circumstances,
+        floors: NDArray[np.float64],
+        now: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """Odds of a leak, below the threshold whatever the score says where a mechanism lacks."""
+        """Odds of a leak over those that an alarm takes."""
+        rise = Rise(trend, around.carried_growth, around.bucket_seconds)
         features = rise_features(trend, around)
-        grown = np.maximum(trend.growth, 0) + around.carried_growth
-        possible = (
-            (grown >= _LEAST_GROWTH)
-            & (trend.drawdown <= _WORST_DRAWDOWN)
-            & (trend.buckets >= _LEAST_BUCKETS)
+        if self._aged is not None:
+            return self._staying(rows, rise, features, floors, self._aged._fresh(rows, now))
+        if self._witness is None:
+            return rise.odds(self.parameters.of, features)
+        self._witness(rows[rise.possible], features[rise.possible])
+        return np.zeros(len(rows))
+
+    def _staying(
+        self,
+        rows: NDArray[np.int64],
+        rise: Rise,
+        features: NDArray[np.float64],
+        floors: NDArray[np.float64],
+        old: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Odds by how many stay; by the floors alone where nothing is known of ages (NaN)."""
+        known = ~np.isnan(old)
+        at = np.flatnonzero(known & rise.growing_old(known_or(0.0, old)))
+        count = self._store["newest"][rows[at]].astype(np.float64)
+        staying = rise.at(at)
+        stay = stay_features(
+            features[at], staying.trend, floors[at], old[at], count, rise.bucket_seconds
         )
+        odds = rise.nothing()
         if self._witness is not None:
-            self._witness(rows[possible], features[possible])
-            return np.zeros(len(rows))
-        odds = leak_score(self.parameters.of)(features)
-        possible &= trend.late >= _LEAST_LATE
-        odds = np.where(possible, odds, np.minimum(odds, _UNLIKELY))
-        return np.where(trend.buckets >= 5, odds, np.nan)
+            self._witness(rows[at], stay)
+            return odds
+        if len(at):
+            odds[at] = staying.odds_of_staying(stay)
+        unknown = np.flatnonzero(~known)
+        if len(unknown):
+            odds[unknown] = rise.at(unknown).odds("count", features[unknown])
+        return odds
+
+    def _fresh(self, rows: NDArray[np.int64], now: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The newest values of rows; NaN where there was none within the last ten minutes."""
+        late = now - self._store["newest_ns"][rows] > AGED_SECONDS * SECOND_NS
+        newest = np.where(late, np.nan, self._store["newest"][rows])
+        return np.asarray(newest, dtype=np.float64)
 
     def _take(
         self, fresh: Samples, rate: NDArray[np.float64], whole_count: NDArray[np.float64]

@@ -7,7 +7,7 @@ where a bucket holds no sample, and work on rows independently of each other.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,10 @@ class Trend:
     """All rises within the rise, added up."""
     fallen: NDArray[np.float64]
     """All falls within the rise, added up."""
+
+    def at(self, places: NDArray[np.int64]) -> Trend:
+        """Of some rows only."""
+        return Trend(*(getattr(self, field.name)[places] for field in fields(self)))
 
 
 def describe(floors: NDArray[np.float64], rates: NDArray[np.float64] | None = None) -> Trend:

@@ -7,7 +7,8 @@ products is fitted so that the highest rise of a leaking series after its onset 
 every rise of a benign series, or before the onset, low. Which rise is the highest changes with the
 score, so the fit is repeated; the rises that ever were the highest of a benign bag stay in.
 
-The threshold leaves a share of `FALSE_ALARMS` of the benign series of the fit alarming.
+The threshold leaves a small share of the benign series of the fit alarming. Each score's own
+choices are its `Recipe`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from goleakprobe.simulate.outcomes import area_under_curve
 from goleakprobe.simulate.recipe import families_of, simulate
 from goleakprobe_agents.detection import RisingFloor, RisingFloorParameters
 from goleakprobe_agents.detection.evidence_engine import AGED_FLOORS, COUNT_FLOORS, TOTAL_FLOORS
+from goleakprobe_agents.detection.leak_odds import EARLY_BUCKET_SECONDS, EARLY_SECONDS
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, products
 from goleakprobe_agents.detection.protocol import SECOND_NS
-from goleakprobe_agents.detection.rise_features import FEATURES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,18 +42,62 @@ __all__ = ["Rises", "fit", "gather", "main"]
 SEED = 11
 SERIES = 30_000
 ROUNDS = 10
-RIDGE = 1e-4
-EARLY_SECONDS, EARLY_WEIGHT = 2700.0, 0.03
-"""A leak found within this time of its onset counts so much more."""
+SOON_SECONDS = 2700.0
+"""A leak found within this time of its onset counts more: see `Recipe.soon_weight`."""
 BEFORE_WEIGHT = 0.5
 """What a series before its onset counts beside a benign one."""
-FALSE_ALARMS = {"count": 0.004, "aged": 0.005, "total": 0.024}
+LEAST_DEVIATION = 1e-3
+"""A feature that is always the same tells nothing, whatever its last digits are."""
 
-FLOORS: dict[str, tuple[Kind, RisingFloorParameters]] = {
-    "count": ("stack", COUNT_FLOORS),
-    "aged": ("stack", AGED_FLOORS),
-    "total": ("total", TOTAL_FLOORS),
-}
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a score is fitted to, and how."""
+
+    name: str
+    kind: Kind
+    floors: RisingFloorParameters
+    false_alarms: float
+    """Share of the benign series that may alarm."""
+    ridge: float = 1e-4
+    soon_weight: float = 0.03
+    by_stay: bool = False
+    """Of counts with their aged beside them, instead of floors alone."""
+    thinned: bool = False
+    """Every third batch of series is watched at only one sample in four: a minute apart."""
+    only_young: bool = False
+    """Of rises younger than `EARLY_SECONDS` only, with leaks no older than that."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Their names, in order."""
+        return LEAK_SCORES[self.name]
+
+    def knows(self, rises: Rises) -> NDArray[np.bool_]:
+        """Which of the rises a score of this recipe is to learn from."""
+        if not self.only_young:
+            return np.ones(len(rises.series), dtype=np.bool_)
+        elapsed = np.exp(rises.features[:, self.features.index("elapsed")]) - 60.0
+        scale = 240.0 * np.exp(rises.features[:, self.features.index("scale")])
+        young = (elapsed < EARLY_SECONDS + 1) & (scale < EARLY_BUCKET_SECONDS + 1)
+        since = rises.seconds - rises.onset[rises.series]
+        late = rises.leaking[rises.series] & (since > EARLY_SECONDS)
+        return np.asarray(young & ~late, dtype=np.bool_)
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("count", "stack", COUNT_FLOORS, 0.004),
+        Recipe("aged", "stack", AGED_FLOORS, 0.0033),
+        Recipe("total", "total", TOTAL_FLOORS, 0.027, ridge=3e-3),
+        Recipe("stay", "stack", COUNT_FLOORS, 0.001, ridge=1e-3, by_stay=True, thinned=True),
+        Recipe(
+            "early", "stack", COUNT_FLOORS, 0.0038,
+            ridge=1e-3, soon_weight=0.0, by_stay=True, thinned=True, only_young=True,
+        ),
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +111,13 @@ class Rises:
     """One per series, as the next two."""
     onset: NDArray[np.float64]
     family: NDArray[np.str_]
+
+    def chosen(self, rises: NDArray[np.bool_]) -> Rises:
+        """Only some rises, of all series."""
+        return Rises(
+            self.series[rises], self.seconds[rises], self.features[rises],
+            self.leaking, self.onset, self.family,
+        )  # fmt: skip
 
     def of(self, keep: NDArray[np.bool_]) -> Rises:
         """Only the rises of some series."""
@@ -95,14 +147,14 @@ class Fit:
         return np.concatenate([score.logit(part) for part in parts])
 
 
-def gather(name: str, *, count: int = SERIES, seed: int = SEED) -> Rises:
-    """Watch a bank of the floors of this name over simulated series of the tune split."""
-    kind, parameters = FLOORS[name]
+def gather(recipe: Recipe, *, count: int = SERIES, seed: int = SEED) -> Rises:
+    """Watch what the recipe asks for over simulated series of the tune split."""
     series, seconds, features = [], [], []
     leaking, onset, family = [], [], []
     begin = 0
-    for batch in simulate(count, kind=kind, split="tune", seed=seed):
-        for second, rows, figures in _watch(batch, parameters):
+    for number, batch in enumerate(simulate(count, kind=recipe.kind, split="tune", seed=seed)):
+        every = 4 if recipe.thinned and number % 3 == 2 else 1
+        for second, rows, figures in _watch(batch, recipe, every):
             series.append(rows + begin)
             seconds.append(np.full(len(rows), second))
             features.append(figures.astype(np.float32))
@@ -110,33 +162,40 @@ def gather(name: str, *, count: int = SERIES, seed: int = SEED) -> Rises:
         leaking.append(np.full(batch.count.shape[1], batch.leaking))
         onset.append(np.nan_to_num(batch.onset_seconds))
         family.append(np.full(batch.count.shape[1], batch.family))
-    return Rises(
+    found = Rises(
         np.concatenate(series), np.concatenate(seconds), np.concatenate(features),
         np.concatenate(leaking), np.concatenate(onset), np.concatenate(family),
     )  # fmt: skip
+    return found.chosen(recipe.knows(found))
 
 
 def _watch(
-    batch: SimulatedSeries, parameters: RisingFloorParameters
+    batch: SimulatedSeries, recipe: Recipe, every: int
 ) -> list[tuple[float, NDArray[np.int64], NDArray[np.float64]]]:
     seen: list[tuple[float, NDArray[np.int64], NDArray[np.float64]]] = []
     now = 0.0
-    bank = RisingFloor(parameters, lambda rows, figures: seen.append((now, rows, figures)))
+    ages = RisingFloor(AGED_FLOORS) if recipe.by_stay else None
+    watched = RisingFloor(
+        recipe.floors, lambda rows, figures: seen.append((now, rows, figures)), aged=ages
+    )
+    banks = [watched] if ages is None else [ages, watched]
     steps, n = batch.count.shape
-    bank.resize(n)
+    for bank in banks:
+        bank.resize(n)
     starts = np.zeros(n, dtype=np.int64)
     for step in range(steps):
         now = step * batch.clock.step_seconds
         time_ns = round(now * SECOND_NS) + 10 * SECOND_NS
         starts = np.where(batch.restart[step], time_ns, starts)
-        bank.update(
-            np.arange(n),
-            np.full(n, time_ns, dtype=np.int64),
-            batch.count[step].astype(np.float64),
-            aged=None if batch.aged is None else batch.aged[step].astype(np.float64),
-            rate=None if batch.rate is None else batch.rate[step],
-            process_start_ns=starts,
-        )
+        for bank in banks if step % every == 0 else ():
+            bank.update(
+                np.arange(n),
+                np.full(n, time_ns, dtype=np.int64),
+                batch.count[step].astype(np.float64),
+                aged=None if batch.aged is None else batch.aged[step].astype(np.float64),
+                rate=None if batch.rate is None else batch.rate[step],
+                process_start_ns=starts,
+            )
     return seen
 
 
@@ -158,16 +217,16 @@ class _Bags:
         return self.rises[at[np.unique(bag[at], return_index=True)[1]]]
 
 
-def _bags(rises: Rises) -> list[_Bags]:
+def _bags(rises: Rises, soon_weight: float) -> list[_Bags]:
     leaking, onset = rises.leaking[rises.series], rises.onset[rises.series]
     after = rises.seconds >= onset
     leaks, good = max(int(rises.leaking.sum()), 1), max(int((~rises.leaking).sum()), 1)
-    soon = rises.seconds <= onset + EARLY_SECONDS
+    soon = rises.seconds <= onset + SOON_SECONDS
     kinds = [
         (~leaking, False, 1 / good),
         (leaking & after, True, 1 / leaks),
         (leaking & ~after, False, BEFORE_WEIGHT / leaks),
-        (leaking & after & soon, True, EARLY_WEIGHT / leaks),
+        (leaking & after & soon, True, soon_weight / leaks),
     ]
     bags = []
     for chosen, label, weight in kinds:
@@ -179,13 +238,15 @@ def _bags(rises: Rises) -> list[_Bags]:
     return bags
 
 
-def fit(rises: Rises, false_alarms: float, *, rounds: int = ROUNDS, ridge: float = RIDGE) -> Fit:
+def fit(rises: Rises, recipe: Recipe, *, rounds: int = ROUNDS) -> Fit:
     """The score that tells these series best."""
-    means, deviations = rises.features.mean(axis=0), rises.features.std(axis=0) + 1e-9
-    weights = np.zeros(1 + len(FEATURES) * (len(FEATURES) + 3) // 2)
+    names = recipe.features
+    means, deviations = rises.features.mean(axis=0), rises.features.std(axis=0)
+    deviations = np.where(deviations > LEAST_DEVIATION, deviations, 1.0)
+    weights = np.zeros(1 + len(names) * (len(names) + 3) // 2)
     for name, guess in (("sure", 1.0), ("share", 1.0), ("late", 1.0), ("drawdown", -1.0)):
-        weights[1 + FEATURES.index(name)] = guess
-    bags = _bags(rises)
+        weights[1 + names.index(name)] = guess
+    bags = _bags(rises, recipe.soon_weight)
     kept = [np.zeros(0, dtype=np.int64) for _ in bags]
     found = Fit(means.astype(np.float64), deviations.astype(np.float64), weights)
     for _ in range(rounds):
@@ -202,11 +263,11 @@ def fit(rises: Rises, false_alarms: float, *, rounds: int = ROUNDS, ridge: float
         at = np.concatenate(rows)
         terms = products((rises.features[at] - found.means) / found.deviations)
         solved = _solve(
-            terms, np.concatenate(labels), np.concatenate(importance), found.weights, ridge
+            terms, np.concatenate(labels), np.concatenate(importance), found.weights, recipe.ridge
         )
         found = Fit(found.means, found.deviations, solved)
     best = best_logits(rises, found)
-    limit = float(np.quantile(best[~rises.leaking], 1 - false_alarms))
+    limit = float(np.quantile(best[~rises.leaking], 1 - recipe.false_alarms))
     return Fit(found.means, found.deviations, found.weights, limit)
 
 
@@ -253,19 +314,19 @@ def best_logits(rises: Rises, fitted: Fit) -> NDArray[np.float64]:
     return best
 
 
-def _leave_one_out(name: str, rises: Rises) -> None:
+def _leave_one_out(recipe: Recipe, rises: Rises) -> None:
     """Print what becomes of each family when the fit has never seen its like."""
-    known = best_logits(rises, fit(rises, FALSE_ALARMS[name]))
+    known = best_logits(rises, fit(rises, recipe))
     print("| family left out | alarmed %, fitted with it | without it | AUC without it |")
     print("|---|---|---|---|")
-    for family in families_of(FLOORS[name][0], "tune"):
+    for family in families_of(recipe.kind, "tune"):
         out = rises.family == family
-        fitted = fit(rises.of(~out), FALSE_ALARMS[name], rounds=6)
+        fitted = fit(rises.of(~out), recipe, rounds=6)
         best = best_logits(rises, fitted)
         others = best[rises.leaking != rises.leaking[out][0]]
         ends = (best[out], others) if not rises.leaking[out][0] else (others, best[out])
         print(
-            f"| {name}: {family.replace('_', ' ')} | {100 * (known[out] >= 0).mean():.1f} | "
+            f"| {recipe.name}: {family.replace('_', ' ')} | {100 * (known[out] >= 0).mean():.1f} | "
             f"{100 * (best[out] >= 0).mean():.1f} | {area_under_curve(*ends):.4f} |",
             flush=True,
         )
@@ -283,17 +344,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     known = json.loads(options.output.read_text())["scores"] if options.output.exists() else {}
     for name in options.score or LEAK_SCORES:
-        rises = gather(name, count=options.series)
+        recipe = RECIPES[name]
+        rises = gather(recipe, count=options.series)
         if options.leave_one_out:
-            _leave_one_out(name, rises)
+            _leave_one_out(recipe, rises)
             continue
-        fitted = fit(rises, FALSE_ALARMS[name])
+        fitted = fit(rises, recipe)
         best = best_logits(rises, fitted)
         area = area_under_curve(best[~rises.leaking], best[rises.leaking])
         missed = float((best[rises.leaking] < 0).mean())
         print(f"{name}: AUC {area:.5f}, {100 * missed:.2f} % missed", file=sys.stderr)
         known[name] = {
-            "features": list(FEATURES),
+            "features": list(recipe.features),
             "means": [round(float(v), 5) for v in fitted.means],
             "deviations": [round(float(v), 5) for v in fitted.deviations],
             "threshold": round(fitted.threshold, 5),

@@ -60,6 +60,49 @@ def test_a_slow_leak_with_ages_alarms_once_a_warm_up_is_ruled_out():
     assert 900 < delay < 2700
 
 
+@pytest.mark.parametrize("gap", [6, 15, 30])
+def test_a_slow_leak_with_ages_alarms_within_half_an_hour(gap):
+    rng = np.random.default_rng(gap)
+    seconds = np.arange(0, 3 * 3600, 15)
+    delays = []
+    for _ in range(5):
+        came = 3600 + np.cumsum(rng.exponential(gap, 2000))
+        counts = np.searchsorted(came, seconds)
+        delays.append(first_alarm(counts, ages=aged_of(counts), calm=3600))
+    assert 900 < np.median(delays) <= 1800
+
+
+@pytest.mark.parametrize("stages", [1, 3, 8, 200])
+def test_a_pool_that_grows_in_stages_within_a_quarter_of_an_hour_does_not_alarm(stages):
+    seconds = np.arange(0, 3 * 3600, 15)
+    share = np.clip((seconds - 3600) / 900, 0, 1)
+    counts = np.floor(np.ceil(share * stages) / stages * 60)
+    assert first_alarm(counts, ages=aged_of(counts)) is None
+
+
+def test_a_leak_among_sessions_that_grow_old_is_told():
+    rng = np.random.default_rng(4)
+    seconds = np.arange(0, 4 * 3600, 15)
+    begin = rng.uniform(-7200, 4 * 3600, 3000)
+    stay = rng.exponential(900, 3000)
+    counts, ages = (
+        np.array([((begin <= t - old) & (begin + stay > t)).sum() for t in seconds])
+        for old in (0, 600)
+    )
+    leaked = np.maximum(seconds - 3600, 0) // 20
+    assert first_alarm(counts, ages=ages) is None
+    delay = first_alarm(counts + leaked, ages=ages + aged_of(leaked), calm=3600)
+    assert delay is not None
+    assert delay > 0
+
+
+def test_counts_decide_again_where_ages_stop_coming():
+    seconds = np.arange(0, 5 * 3600, 15)
+    counts = 50 + np.maximum(seconds - 7200, 0) // 30
+    ages = np.where(seconds < 3600, 50.0, np.nan)
+    assert first_alarm(counts, ages=ages, calm=7200) is not None
+
+
 @pytest.mark.parametrize("tau", [30, 120, 600])
 def test_a_pool_that_fills_does_not_alarm(tau):
     seconds = np.arange(0, 4 * 3600, 15)

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from goleakprobe_agents.detection.leak_score import LEAK_SCORES, LeakScore, leak_score, products
-from goleakprobe_agents.detection.rise_features import FEATURES
 
 
 @pytest.mark.parametrize("name", LEAK_SCORES)
 def test_every_score_was_fitted_to_the_features_there_are(name):
     score = leak_score(name)
-    assert len(score.means) == len(FEATURES)
-    assert np.isfinite(score(np.zeros((1, len(FEATURES))))).all()
+    assert len(score.means) == len(LEAK_SCORES[name])
+    assert np.isfinite(score(np.zeros((1, len(LEAK_SCORES[name]))))).all()
 
 
 @pytest.mark.parametrize("name", LEAK_SCORES)

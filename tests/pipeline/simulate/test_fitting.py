@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
-from goleakprobe.simulate.fitting import best_logits, fit, gather, main
+from goleakprobe.simulate.fitting import RECIPES, best_logits, fit, gather, main
 from goleakprobe.simulate.outcomes import area_under_curve
+from goleakprobe_agents.detection.leak_odds import EARLY_SECONDS
 from goleakprobe_agents.detection.rise_features import FEATURES
 
 
 def test_a_small_fit_tells_the_series_it_saw():
-    rises = gather("aged", count=64, seed=3)
-    best = best_logits(rises, fit(rises, 0.03, rounds=3))
+    recipe = replace(RECIPES["aged"], false_alarms=0.03)
+    rises = gather(recipe, count=64, seed=3)
+    best = best_logits(rises, fit(rises, recipe, rounds=3))
     assert area_under_curve(best[~rises.leaking], best[rises.leaking]) > 0.95
     assert (best[~rises.leaking] > 0).mean() <= 0.07
 
 
 def test_leaving_series_out_renumbers_the_rest():
-    rises = gather("aged", count=64, seed=3)
+    rises = gather(RECIPES["aged"], count=64, seed=3)
     keep = rises.family != "slow"
     fewer = rises.of(keep)
     assert fewer.series.max() < keep.sum()
     assert "slow" not in fewer.family
     chosen = np.flatnonzero(keep)[fewer.series]
     assert (rises.family[chosen] == fewer.family[fewer.series]).all()
+
+
+def test_the_score_of_young_rises_learns_from_no_others():
+    recipe = RECIPES["early"]
+    rises = gather(recipe, count=64, seed=3)
+    elapsed = np.exp(rises.features[:, recipe.features.index("elapsed")]) - 60
+    assert 0 < elapsed.max() < EARLY_SECONDS + 1
+    leaking = rises.leaking[rises.series]
+    since = rises.seconds - rises.onset[rises.series]
+    assert leaking.any()
+    assert since[leaking].max() <= EARLY_SECONDS
 
 
 def test_the_command_writes_the_file_of_coefficients(tmp_path):
