@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from goleakprobe.simulate.recipe import Kind
     from goleakprobe.simulate.series import SimulatedSeries
 
-__all__ = ["Rises", "fit", "gather", "main"]
+__all__ = ["RECIPES", "Recipe", "Rises", "fit", "gather", "main"]
 
 SEED = 11
 SERIES = 30_000
