@@ -23,6 +23,7 @@ import numpy as np
 
 from goleakprobe_agents.detection.rise_features import FEATURES
 from goleakprobe_agents.detection.survival import AGED_SECONDS
+from goleakprobe_agents.detection.trend import held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def stay_features(
     goroutines, ``count`` of all.
     """
     then = _floor_before(floors, bucket_seconds)
-    record = np.maximum.accumulate(_held(floors), axis=1)
+    record = np.maximum.accumulate(held(floors, ~np.isnan(floors)), axis=1)
     elapsed = np.clip(trend.elapsed.astype(np.int64), 1, floors.shape[1] - 1)
     growth = np.maximum(trend.growth, 1.0)
     paused = _longest_pause(record, elapsed) / elapsed
@@ -81,14 +82,6 @@ def _floor_before(floors: NDArray[np.float64], bucket_seconds: float) -> NDArray
     then = floors[:, -1 - back]
     since = np.fmin.reduce(floors[:, -1 - back :], axis=1)
     return np.asarray(np.nan_to_num(np.where(np.isnan(then), since, then)), dtype=np.float64)
-
-
-def _held(floors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The last known floor where one is missing; 0 before the first."""
-    known = np.where(np.isnan(floors), -1, np.arange(floors.shape[1]))
-    latest = np.maximum.accumulate(known, axis=1)
-    held = np.take_along_axis(floors, np.maximum(latest, 0), axis=1)
-    return np.where(latest < 0, 0.0, held)
 
 
 def _longest_pause(record: NDArray[np.float64], elapsed: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Trend", "describe", "settled_centre", "time_constants"]
+__all__ = ["Trend", "describe", "held", "settled_centre", "time_constants"]
 
 _MAX_AUTOCORRELATION = 0.9
 _ROUNDING_VARIANCE = 0.25
@@ -67,11 +67,11 @@ def describe(floors: NDArray[np.float64], rates: NDArray[np.float64] | None = No
     """Fit and describe every row; rows need two buckets or more to mean anything."""
     weight = np.asarray(~np.isnan(floors), dtype=np.bool_)
     count = weight.sum(axis=1).astype(np.float64)
-    floors = _fill(floors, weight)
+    floors = held(floors, weight)
     time = np.arange(floors.shape[1], dtype=np.float64)
     if rates is not None:
         known = np.asarray(weight & ~np.isnan(rates), dtype=np.bool_)
-        rates = _fill(rates, np.asarray(~np.isnan(rates), dtype=np.bool_))
+        rates = held(rates, np.asarray(~np.isnan(rates), dtype=np.bool_))
         floors = floors - _explained(time, floors, rates, known)
     slope, error = _line(time, floors, weight, count)
     return _shape(floors, weight, count, slope, error)
@@ -87,8 +87,8 @@ def time_constants(centres: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.interp(-centres, -_CENTRES, _TIME_CONSTANTS), dtype=np.float64)
 
 
-def _fill(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Hold the last known value over gaps; before the first one, that one."""
+def held(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The last known value over gaps; before the first one, that one; 0 where none is known."""
     columns = np.arange(values.shape[1])
     latest = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
     source = np.where(latest < 0, np.argmax(known, axis=1)[:, None], latest)
