@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from goleakprobe.simulate.fitting import RECIPES, best_logits, fit, gather, main
+from goleakprobe.simulate.fitting import best_logits, fit, main
 from goleakprobe.simulate.outcomes import area_under_curve
+from goleakprobe.simulate.rises import RECIPES, gather
 from goleakprobe_agents.detection.leak_odds import EARLY_SECONDS
 from goleakprobe_agents.detection.rise_features import FEATURES
 
