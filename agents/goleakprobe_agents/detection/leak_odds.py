@@ -83,18 +83,25 @@ class Rise:
         odds = np.where(self.lasting, odds, np.minimum(odds, _UNLIKELY))
         return odds + self.nothing()
 
-    def odds_of_staying(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def odds_of_staying(
+        self, features: NDArray[np.float64], before: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """By how many stay (`stay_features`); of rises that are growing old.
 
         Below the threshold while pools are still filled, as a rule, for nothing of one is seen to
-        end; but for what rose in earlier processes.
+        end; but for what rose in earlier processes. On the scale of young rises a verdict stands
+        (``before`` are the odds of a bucket ago) for as long as the rise grows old: a leak told
+        while young would else be taken back until the other scores come to see it.
         """
         odds = leak_score("stay")(features)
         early = np.flatnonzero(self.young)
         if len(early):
             odds[early] = np.maximum(odds[early], leak_score("early")(features[early]))
         long = self.trend.elapsed * self.bucket_seconds >= _LEAST_ELAPSED
-        return np.where(long | (self.carried_growth > 0), odds, np.minimum(odds, _UNLIKELY))
+        odds = np.where(long | (self.carried_growth > 0), odds, np.minimum(odds, _UNLIKELY))
+        if self.bucket_seconds > EARLY_BUCKET_SECONDS:
+            return odds
+        return np.where(before >= 1.0, np.maximum(odds, 1.0), odds)
 
     def nothing(self) -> NDArray[np.float64]:
         """The odds of rises that nothing speaks for."""

@@ -77,8 +77,8 @@ _WORTH = LEAST_GROWTH / 2
 _SMOOTH_SECONDS = 30.0
 _CARRIED_LATE, _CARRIED_GROWTH = 0.35, 3.0
 _COLLAPSE = 0.5
-_LOW, _GROWTH, _ELAPSED, _LATE = (
-    _FIGURES.index(name) for name in ("per_hour_low", "growth", "elapsed_seconds", "late")
+_SCORE, _LOW, _GROWTH, _ELAPSED, _LATE = (
+    _FIGURES.index(name) for name in ("score", "per_hour_low", "growth", "elapsed_seconds", "late")
 )
 _NO_RISE = np.array([0.0] + [math.nan] * (len(_FIGURES) - 1), dtype=np.float32)
 
@@ -381,6 +381,7 @@ class RisingFloor(StoredBank):
         self, rows: NDArray[np.int64], scale: int, open_bucket: NDArray[np.int64], now: Any
     ) -> None:
         store = self._store
+        before = store["figures"][rows, scale, _SCORE].astype(np.float64)
         store["figures"][rows, scale] = _NO_RISE
         store["judged_ns"][rows, scale] = now
         telling, floors, rates = self._worth_a_look(rows, scale, open_bucket)
@@ -398,7 +399,7 @@ class RisingFloor(StoredBank):
             returned=store["returned"][rows].astype(np.float64),
             young=self._young(rows),
         )
-        score = self._likely(rows, trend, around, floors, now)
+        score = self._likely(rows, trend, around, floors, now, before[telling])
         hours = 3600.0 / seconds
         columns = [
             score,
@@ -431,12 +432,14 @@ class RisingFloor(StoredBank):
         around: Circumstances,
         floors: NDArray[np.float64],
         now: NDArray[np.int64],
+        before: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Odds of a leak over those that an alarm takes."""
+        """Odds of a leak over those that an alarm takes; ``before`` are those of a bucket ago."""
         rise = Rise(trend, around.carried_growth, around.bucket_seconds)
         features = rise_features(trend, around)
         if self._aged is not None:
-            return self._staying(rows, rise, features, floors, self._aged._fresh(rows, now))
+            old = self._aged._fresh(rows, now)
+            return self._staying(rows, rise, features, floors, old, before)
         if self._witness is None:
             return rise.odds(self.parameters.of, features)
         self._witness(rows[rise.possible], features[rise.possible])
@@ -449,6 +452,7 @@ class RisingFloor(StoredBank):
         features: NDArray[np.float64],
         floors: NDArray[np.float64],
         old: NDArray[np.float64],
+        before: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Odds by how many stay; by the floors alone where nothing is known of ages (NaN)."""
         known = ~np.isnan(old)
@@ -463,7 +467,7 @@ class RisingFloor(StoredBank):
             self._witness(rows[at], stay)
             return odds
         if len(at):
-            odds[at] = staying.odds_of_staying(stay)
+            odds[at] = staying.odds_of_staying(stay, before[at])
         unknown = np.flatnonzero(~known)
         if len(unknown):
             odds[unknown] = rise.at(unknown).odds("count", features[unknown])

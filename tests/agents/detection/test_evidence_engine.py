@@ -96,6 +96,72 @@ def test_a_leak_among_sessions_that_grow_old_is_told():
     assert delay > 0
 
 
+@pytest.mark.parametrize("absurd", [np.nan, -1.0, 1e300, np.inf])
+def test_absurd_ages_neither_hide_a_leak_nor_make_one(absurd):
+    """A target says how many are old; every fourth time here it says nonsense."""
+    seconds = np.arange(0, 3 * 3600, 15)
+    nonsense = seconds % 60 == 45
+    leaked = np.maximum(seconds - 3600, 0) // 15
+    told = np.where(nonsense, absurd, aged_of(leaked))
+    delay = first_alarm(leaked, ages=told, calm=3600)
+    assert delay is not None
+    assert 900 < delay < 2700
+    calm = np.full(len(seconds), 40)
+    assert first_alarm(calm, ages=np.where(nonsense, absurd, 0)) is None
+
+
+def test_more_aged_than_there_are_make_no_leak_of_requests():
+    rng = np.random.default_rng(6)
+    seconds = np.arange(0, 3 * 3600, 15)
+    counts = rng.poisson(40, len(seconds))
+    assert first_alarm(counts, ages=np.full(len(seconds), 10**6)) is None
+
+
+def test_a_bank_that_was_killed_tells_young_rises_when_the_whole_one_would():
+    rng = np.random.default_rng(8)
+    whole, came = EvidenceEngine(), 3600 + np.cumsum(rng.exponential(10, 900))
+    whole.resize(1)
+    banks = [whole]
+    for second in range(0, 5700, 15):
+        if second == 4890:
+            again = EvidenceEngine()
+            again.load(whole.dump())
+            banks.append(again)
+        alarms = [
+            bool(
+                bank.update(
+                    np.array([0]),
+                    np.array([(1_700_000_000 + second) * SECOND]),
+                    np.array([float(np.searchsorted(came, second))]),
+                    aged=np.array([float(np.searchsorted(came, second - 600))]),
+                ).alarm[0]
+            )
+            for bank in banks
+        ]
+        assert len(set(alarms)) == 1, second
+    assert alarms == [True, True]
+    assert whole.dump() == banks[1].dump()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_leak_told_while_young_is_not_taken_back_while_it_goes_on(seed):
+    rng = np.random.default_rng(seed)
+    came = 3600 + np.cumsum(rng.exponential(10, 3000))
+    bank, alarms = EvidenceEngine(), []
+    bank.resize(1)
+    for second in range(0, 3 * 3600, 15):
+        verdict = bank.update(
+            np.array([0]),
+            np.array([(1_700_000_000 + second) * SECOND]),
+            np.array([float(np.searchsorted(came, second))]),
+            aged=np.array([float(np.searchsorted(came, second - 600))]),
+        )
+        alarms.append(bool(verdict.alarm[0]))
+    first = alarms.index(True)
+    assert first * 15 - 3600 <= 1800
+    assert all(alarms[first:])
+
+
 def test_counts_decide_again_where_ages_stop_coming():
     seconds = np.arange(0, 5 * 3600, 15)
     counts = 50 + np.maximum(seconds - 7200, 0) // 30
