@@ -11,10 +11,14 @@ import tempfile
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from goleakprobe_agents.workers import ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "PartitionStatus",
@@ -169,6 +173,25 @@ class WorkerStatus(msgspec.Struct, kw_only=True):
         if status is None:
             return {}
         return {name: place.next_offset for name, place in status.partitions.items()}
+
+    def unread(self, published: Mapping[str, int]) -> int:
+        """Messages that roles have not taken yet, answers to them and answers to those included.
+
+        Of logs that began empty and hold nothing but ``published`` (topic to messages) and what
+        these roles made of it. An answer counts from the moment its message is taken, so zero
+        means that nothing is on its way either. A role without partitions is passed over (see
+        ``ready``), and after a crash the number is as good as what the dead process told.
+        """
+        written = Counter(published)
+        for role in self.roles:
+            written.update(self.count(role, "outputs"))
+        unread = 0
+        for role in self.roles:
+            read = Counter[str]()
+            for place, offset in self.next_offsets(role).items():
+                read[place.rpartition("-")[0]] += offset
+            unread += sum(max(0, written[topic] - count) for topic, count in read.items())
+        return unread
 
     def _supervised(self) -> dict[str, SupervisedRole]:
         return self.supervisor.roles if self.supervisor is not None else {}

@@ -7,7 +7,6 @@ publish to a Kafka-protocol broker and the workers read from it, in processes of
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ COLLECTOR_LOG = "collector.log"
 """In the folder of the logs: where the process that collects should log to."""
 
 _WORKERS_LOG = "workers.log"
-_DRAIN_SECONDS = 15.0
+_DRAIN_SECONDS = 60.0
 _DRAIN_POLL_SECONDS = 0.25
 # The embedded broker answers a new group after half its session timeout.
 _EMBEDDED_SESSION_SECONDS = 6.0
@@ -87,7 +86,10 @@ class LocalPipeline:
         self._stop_collecting.set()
 
     async def drain(self, seconds: float = _DRAIN_SECONDS) -> bool:
-        """Wait until every worker has read what was published; False if time ran out."""
+        """Wait until all that was published is worked through; False if time ran out.
+
+        Call it once the collectors have ended.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._drained():  # noqa: ASYNC110 - other processes tell by a file
@@ -96,17 +98,17 @@ class LocalPipeline:
         return False
 
     def _drained(self) -> bool:
-        """Whether landing has read as many messages as were published, and nobody lags.
+        """Whether nobody lags, and nothing of what was published and followed from it is unread.
 
-        On the embedded broker, which has no messages but ours; on another one, nobody lags. What
-        was read and waits for its file is landed when the workers stop.
+        A worker knows of a lag only once it has fetched. On the embedded broker, which has no
+        messages but ours, their number tells the rest; on another one the next start reads it.
+        What was read and waits for its file is landed when the workers stop.
         """
         workers = self.workers
-        read: Counter[str] = Counter()
-        for place, offset in workers.next_offsets("land").items():
-            read[place.rpartition("-")[0]] += offset
-        return sum(workers.lag(role) for role in workers.roles) == 0 and all(
-            read[topic] >= count for topic, count in self.collector.published.items()
+        return (
+            workers.ready
+            and not any(workers.lag(role) for role in workers.roles)
+            and not workers.unread(self.collector.published)
         )
 
 

@@ -34,7 +34,7 @@ pytestmark = [
 _COMMAND = [sys.executable, "-m", "goleakprobe"]
 _READY_SECONDS = 180
 _FOUND_SECONDS = 240
-_STOP_SECONDS = 90
+_STOP_SECONDS = 180
 
 
 class Running:

@@ -10,23 +10,48 @@ from goleakprobe.config import Config
 from goleakprobe.local import LocalPipeline
 from goleakprobe.problems import ProblemFeed
 from goleakprobe_agents.launch import RunningStream
-from goleakprobe_agents.status import PartitionStatus, RoleStatus, WorkerStatus
+from goleakprobe_agents.status import (
+    PartitionStatus,
+    RoleStatus,
+    SupervisedRole,
+    SupervisorStatus,
+    WorkerStatus,
+)
+
+EVENTS, FINDINGS = "shop.events.v1", "shop.findings.v1"
+"""Nine events are published; detection answers two of them with a finding."""
 
 
 class _Workers:
-    """A stream whose workers have read so far, and landed nothing yet."""
+    """A stream whose workers have read so far, know of no more, and have landed nothing yet."""
 
-    def __init__(self, *, landed_to: tuple[int, int], detection_behind: int = 0) -> None:
-        read = {
-            f"shop.events.v1-{partition}": PartitionStatus(next_offset=offset)
-            for partition, offset in enumerate(landed_to)
-        }
-        behind = {"shop.events.v1-0": PartitionStatus(next_offset=5, log_end=5 + detection_behind)}
+    def __init__(
+        self,
+        *,
+        landed: tuple[int, int] = (5, 4),
+        landed_findings: int = 2,
+        judged: int = 9,
+        told: int = 2,
+        log_end: int | None = None,
+        restarting: bool = False,
+    ) -> None:
+        read = {f"{EVENTS}-{n}": PartitionStatus(next_offset=at) for n, at in enumerate(landed)}
+        read[f"{FINDINGS}-0"] = PartitionStatus(next_offset=landed_findings)
+        detection = {f"{EVENTS}-0": PartitionStatus(next_offset=judged, log_end=log_end)}
+        outputs = {"outputs": {FINDINGS: told}}
         self._status = WorkerStatus(
+            supervisor=SupervisorStatus(
+                pid=1,
+                roles={
+                    "land": SupervisedRole(pid=2),
+                    # What a process before this one told.
+                    "detect": SupervisedRole(pid=4 if restarting else 3, counts=outputs),
+                },
+            ),
             roles={
-                "land": RoleStatus(role="land", pid=1, partitions=read),
-                "detect": RoleStatus(role="detect", pid=2, partitions=behind),
-            }
+                "land": RoleStatus(role="land", pid=2, state="assigned", partitions=read),
+                "detect": RoleStatus(role="detect", pid=3, state="assigned", partitions=detection),
+            },
         )
 
     def status(self) -> WorkerStatus:
@@ -36,14 +61,18 @@ class _Workers:
 @pytest.mark.parametrize(
     ("workers", "drained"),
     [
-        (_Workers(landed_to=(5, 4)), True),
-        (_Workers(landed_to=(5, 3)), False),
-        (_Workers(landed_to=(5, 4), detection_behind=1), False),
+        (_Workers(), True),
+        (_Workers(landed=(5, 3)), False),
+        (_Workers(judged=8, told=2), False),
+        (_Workers(landed_findings=1), False),
+        (_Workers(log_end=10), False),
+        (_Workers(restarting=True), False),
     ],
+    ids=["all read", "not landed", "not judged", "answer not landed", "lag", "restarting"],
 )
 async def test_a_pipeline_is_drained_when_all_is_read_though_its_files_are_still_open(
     workers: _Workers, drained: bool
 ) -> None:
     pipeline = LocalPipeline(Config(), cast("RunningStream", workers), ProblemFeed([]))
-    pipeline.collector.published["shop.events.v1"] = 9
+    pipeline.collector.published[EVENTS] = 9
     assert await pipeline.drain(seconds=0.4) is drained

@@ -25,6 +25,8 @@ __all__ = ["up"]
 _USAGE = 2
 _SHOW_SECONDS = 1.0
 _SHOWN_FINDINGS = 20
+_UNREAD = "warning: the workers have not read every event"
+_UNREAD_IN_MEMORY = "; the rest is lost with the embedded broker"
 
 
 def up(
@@ -98,7 +100,8 @@ async def _run(config: Config, logs: Path, progress: Progress, stop: StopSignal)
             for display in displays:
                 display.cancel()
         tell("letting the last rows land")
-        await pipeline.drain()
+        if not await pipeline.drain():
+            progress.say(_UNREAD + ("" if config.broker.bootstrap_servers else _UNREAD_IN_MEMORY))
 
 
 def _in_words(news: Sequence[LeakFound]) -> Iterator[str]:
