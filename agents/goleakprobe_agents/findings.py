@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["FindingPolicy", "FindingTracker", "InstanceEvidence"]
 
 _NS = 1_000_000_000
+_NEVER_TOLD = -1
 _MAX_INSTANCES_NAMED = 20
 _HELD_SHARE = 0.5
 
@@ -171,6 +172,10 @@ class FindingTracker(msgspec.Struct):
     """Event time of the newest evidence."""
     published_ns: int = 0
     published_count: int = 0
+
+    def tell_again(self) -> None:
+        """Publish at the next decision, if it fires, whether or not anything moves."""
+        self.published_ns, self.published_count = 0, _NEVER_TOLD
 
     def expire(self, now_ns: int, policy: FindingPolicy) -> None:
         """Forget instances unseen for long, and fast growth that came to nothing."""

@@ -2,6 +2,9 @@
 
 Keyed by service. A finding looks over instances, so one bad stack on two hundred instances is one
 finding; a service's own series is the mean per live instance, so scaling out is no leak.
+
+Where offsets begin again the log is a new one, and who reads the findings may never have seen what
+was told before (the embedded broker is lost with its machine): what still fires is told again.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ class _State(msgspec.Struct):
     services: dict[str, _Service]
     rows: RowAllocator
     series: bytes
+    next_offset: int = 0
 
 
 class ServiceStage:
@@ -73,17 +77,24 @@ class ServiceStage:
         self._services: dict[str, _Service] = {}
         self._rows = RowAllocator()
         self._series = ServiceSeries(settings)
+        self._next_offset = 0
 
     def apply(self, records: Sequence[Record]) -> list[Output]:
         """Advance by assessments; answers with statistics and findings in record order."""
         answers: list[list[Output]] = [[] for _ in records]
+        if records:
+            if records[0].offset < self._next_offset:
+                self._tell_again()
+            self._next_offset = records[-1].offset + 1
         for round_ in rounds(records, key=lambda record: _service_of(record).key):
             self._apply_round(round_, answers)
         return [output for outputs in answers for output in outputs]
 
     def dump(self) -> bytes:
         """The whole state as MessagePack."""
-        state = _State(_VERSION, self._services, self._rows, self._series.dump())
+        state = _State(
+            _VERSION, self._services, self._rows, self._series.dump(), self._next_offset
+        )
         return msgspec.msgpack.encode(state)
 
     def load(self, state: bytes) -> None:
@@ -97,6 +108,12 @@ class ServiceStage:
         series = ServiceSeries(self._settings)
         series.load(loaded.series)
         self._services, self._rows, self._series = loaded.services, loaded.rows, series
+        self._next_offset = loaded.next_offset
+
+    def _tell_again(self) -> None:
+        for state in self._services.values():
+            for tracker in [*state.trackers.values(), state.anomaly.finding]:
+                tracker.tell_again()
 
     def _apply_round(self, round_: list[tuple[int, Record]], answers: list[list[Output]]) -> None:
         counted: list[tuple[int, Record, _Service]] = []

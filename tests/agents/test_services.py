@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from agents_streams import LEAK, POOL, SECOND, T0, records, snapshot
@@ -132,6 +133,23 @@ def test_batches_and_restored_state_do_not_change_the_story() -> None:
         restored.load(stage.dump())
         stage, begin = restored, begin + size
     assert cut == whole
+
+
+def test_a_new_log_is_told_what_fires_though_nothing_moves() -> None:
+    """The embedded broker died with what it held: its successor's readers know nothing."""
+    stands = [snapshot({LEAK: 482, POOL: 16}, at=160 + n) for n in range(300)]
+    log = assessed(leaking(160) + stands)
+    before = ServiceStage(SETTINGS)
+    told = findings(before.apply(log[:300]))
+    assert told[-1].state is FindingState.FIRING
+    going_on, on_a_new_log = ServiceStage(SETTINGS), ServiceStage(SETTINGS)
+    for stage in (going_on, on_a_new_log):
+        stage.load(before.dump())
+    assert findings(going_on.apply(log[300:])) == []
+    anew = [msgspec.structs.replace(record, offset=n) for n, record in enumerate(log[300:])]
+    (again,) = findings(on_a_new_log.apply(anew))
+    assert (again.state, again.signature) == (FindingState.FIRING, LEAK)
+    assert again.fired_ns == told[0].fired_ns
 
 
 def test_every_output_has_an_id_of_its_own() -> None:
