@@ -105,8 +105,12 @@ class AlertRunner(StageRunner):
         self._failing: set[str] = set()
 
     async def tick(self) -> None:
-        """Tell every receiver what is due, then save what is due."""
-        await asyncio.gather(*(self._deliver(notifier) for notifier in self._notifiers))
+        """Tell every receiver what is due, then save what is due.
+
+        Receivers may take their time: deliveries are broken off by a stop, and remain due.
+        """
+        deliveries = asyncio.gather(*(self._deliver(notifier) for notifier in self._notifiers))
+        await self.patience.unless_stopped(deliveries)
         await super().tick()
 
     async def flush(self) -> None:

@@ -62,6 +62,19 @@ class Patience:
             await self._pause(dependency, wait * random.uniform(0.8, 1.2))
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
 
+    async def unless_stopped(self, work: Awaitable[T]) -> T:
+        """The work's answer; once told to stop it is cancelled, and StoppingError raised."""
+        working = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise StoppingError("told to stop")
+            return working.result()
+        finally:
+            stopping.cancel()
+            working.cancel()
+
     async def _pause(self, dependency: str, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):

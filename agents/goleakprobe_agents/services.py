@@ -92,9 +92,7 @@ class ServiceStage:
 
     def dump(self) -> bytes:
         """The whole state as MessagePack."""
-        state = _State(
-            _VERSION, self._services, self._rows, self._series.dump(), self._next_offset
-        )
+        state = _State(_VERSION, self._services, self._rows, self._series.dump(), self._next_offset)
         return msgspec.msgpack.encode(state)
 
     def load(self, state: bytes) -> None:

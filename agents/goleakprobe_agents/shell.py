@@ -79,7 +79,10 @@ class Shell(Protocol):
         """The broker confirms that its log holds nothing more below ``offset``."""
 
     async def tick(self) -> None:
-        """Do what is due by time rather than by messages; called a few times a second."""
+        """Do what is due by time rather than by messages; called a few times a second.
+
+        It is never broken off: it has to come to an end once ``patience`` was told to stop.
+        """
 
     async def flush(self) -> None:
         """Make everything durable that was taken and take nothing more."""

@@ -96,9 +96,8 @@ class Worker:
             tidying = tasks.create_task(self._tidy_on())
             starting = tasks.create_task(self._start())
             await self._stopping.wait()
-            ticking.cancel()
             tidying.cancel()
-            await self._stop(starting)
+            await self._stop(starting, ticking)
             telling.cancel()
         self._tell("stopped")
 
@@ -108,11 +107,14 @@ class Worker:
         self._status.state = "assigned"
         _log.info("worker_assigned", role=self._status.role)
 
-    async def _stop(self, starting: asyncio.Task[None]) -> None:
+    async def _stop(self, starting: asyncio.Task[None], ticking: asyncio.Task[None]) -> None:
         self._status.state = "stopping"
         self._patience.stop()
         with suppress(StoppingError, TimeoutError):
             async with asyncio.timeout(_FLUSH_SECONDS):
+                # A tick that is broken off leaves threads behind: flushing would write the very
+                # file that one of them writes.
+                await ticking
                 await self._shell.flush()
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
@@ -123,9 +125,8 @@ class Worker:
         starting.cancel()
 
     async def _tick_on(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            if self._app.crashed or (self._app.should_stop and not self._stopping.is_set()):
+        while not await self._told_to_stop_within(_TICK_SECONDS):
+            if self._app.crashed or self._app.should_stop:
                 end_process("Faust stopped", self._app.crash_reason or RuntimeError("no reason"))
             try:
                 await self._shell.tick()
@@ -133,6 +134,12 @@ class Worker:
                 return
             except Exception as error:
                 end_process("a due task failed", error)
+
+    async def _told_to_stop_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
     async def _tidy_on(self) -> None:
         while True:
@@ -219,7 +226,12 @@ def _spare_collections() -> None:
 
 async def _run(settings: StreamSettings, role: str, status_folder: Path) -> NoReturn:
     _spare_collections()
-    await Worker(settings, role, status_folder).run()
+    worker = Worker(settings, role, status_folder)
+    try:
+        await worker.run()
+    except BaseException as error:
+        # Leaving the loop in order would wait for tasks of Faust's that nobody ends.
+        end_process("worker failed", error)
     # All is durable that could be made so. A thread may still wait for a broker that is away, for
     # a quarter of an hour, and leaving in order would wait for the thread.
     sys.stdout.flush()

@@ -34,6 +34,26 @@ async def test_a_bug_is_not_waited_for() -> None:
         await Patience().until_it_works("lake", attempt)
 
 
+async def test_work_that_may_be_broken_off_is_by_a_stop() -> None:
+    patience = Patience()
+    assert await patience.unless_stopped(asyncio.sleep(0, "done")) == "done"
+    begun, broken_off = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken_off.set()
+
+    working = asyncio.create_task(patience.unless_stopped(work()))
+    await begun.wait()
+    patience.stop()
+    with pytest.raises(StoppingError):
+        await working
+    await broken_off.wait()
+
+
 async def test_a_stop_ends_the_wait() -> None:
     patience = Patience(first_wait_seconds=3600)
     tried = asyncio.Event()

@@ -14,7 +14,7 @@ import pytest
 from goleakprobe_agents.errors import WorkerFailedError
 from goleakprobe_agents.launch import RunningStream
 from goleakprobe_schemas import RUNTIMES
-from stream_harness import Feed, covered, stream_settings, waited
+from stream_harness import Feed, covered, landed_so_far, stream_settings, waited
 from stream_messages import a_sample
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def test_a_lake_that_cannot_be_written_stops_landing_until_it_can(
         assert stream.status().restarts == 0
         lake.unlink()
         waited(
-            lambda: lake.is_dir() and covered(verify_lake(lake), RUNTIMES) == 100,
+            lambda: covered(landed_so_far(lake), RUNTIMES) == 100,
             "everything to be landed",
         )
         assert verify_lake(lake).exact
