@@ -44,8 +44,11 @@ class NumberTable:
         return self.octets.take(self.starts[:-1])
 
     def values(self, numbers: NDArray[np.int64], after: int) -> NDArray[np.int64]:
-        """Values of the numbers so many places after these; 64-bit ones as two's complement."""
-        at = self.starts[after:].take(numbers, mode="clip")
+        """Values of the numbers so many places after these; 64-bit ones as two's complement.
+
+        Behind the last number all are zero.
+        """
+        at = self.starts[min(after, self.count) :].take(numbers, mode="clip")
         short = self._values.take(at)
         values = short.astype(np.int64)
         if self.has_long:

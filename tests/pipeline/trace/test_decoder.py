@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from goleakprobe.trace.decoder import Decoder, decode
@@ -85,6 +85,7 @@ def test_reasons_and_stacks_equal_a_plain_reading(engine, operations, version):
 
 @settings(max_examples=60, deadline=None)
 @given(operations=operations, version=versions, piece=st.sampled_from([1, 20, 100]))
+@example(operations=[(0, 0, 8)], version=22, piece=1).via("a piece of fewer numbers than a head")
 def test_pieces_of_any_size_give_the_same_rows(operations, version, piece):
     """What a thread runs at a piece's end is carried to the next piece."""
     data = Simulator(version).run(operations)
