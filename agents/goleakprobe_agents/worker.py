@@ -110,12 +110,15 @@ class Worker:
     async def _stop(self, starting: asyncio.Task[None], ticking: asyncio.Task[None]) -> None:
         self._status.state = "stopping"
         self._patience.stop()
-        with suppress(StoppingError, TimeoutError):
+        try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 # A tick that is broken off leaves threads behind: flushing would write the very
                 # file that one of them writes.
                 await ticking
                 await self._shell.flush()
+        except (StoppingError, TimeoutError) as error:
+            reason = str(error) or f"it took more than {_FLUSH_SECONDS:.0f} s"
+            _log.warning("stopped_before_all_was_durable", role=self._status.role, reason=reason)
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._app.consumer.commit()

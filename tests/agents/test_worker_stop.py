@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from goleakprobe.lake.verify import verify_lake
 from goleakprobe_agents import worker
@@ -47,9 +49,6 @@ worker.Worker = Stopped
 worker.check_topics = lambda broker: None
 worker.main(["--role", "detect", "--settings", sys.argv[1]])
 """
-
-
-SETTINGS = StreamSettings()
 
 
 class _Faust:
@@ -93,47 +92,75 @@ class _SlowLake(LocalLake):
         return super().claim(table, day, name, rows, footer)
 
 
+class _FullLake(LocalLake):
+    """No file fits in."""
+
+    def claim(self, table: str, day: str, name: str, rows: pa.Table, footer: Footer) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class _Landing:
+    """A worker that lands into a lake and has been given two partitions and eight samples."""
+
+    def __init__(self, lake: LocalLake, status: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._lake = lake
+        role = SimpleNamespace(build_shell=self._build_shell, declare_agent=lambda *_: None)
+        monkeypatch.setattr(worker, "build_app", lambda *_: _Faust())
+        monkeypatch.setattr(worker, "log_ids", lambda _: {})
+        monkeypatch.setattr(worker, "is_embedded", lambda _: True)
+        monkeypatch.setattr(worker, "read_from_shell", lambda *_: None)
+        monkeypatch.setattr(worker, "role_named", lambda _: role)
+        self._worker = worker.Worker(StreamSettings(), "land", status)
+
+    def _build_shell(self, parts: Parts) -> Lander:
+        self.lander = Lander(
+            self._lake,
+            LakeSettings(path=str(self._lake.root), roll_interval=Duration(0)),
+            publisher=parts.publisher,
+            log_ids={},
+            acknowledge=parts.acknowledge,
+            patience=parts.patience,
+        )
+        return self.lander
+
+    async def begin(self) -> asyncio.Task[None]:
+        running = asyncio.create_task(self._worker.run())
+        places = [Place(RUNTIMES.name, 0), Place(RUNTIMES.name, 1)]
+        for place, offset in (await self.lander.positions(places)).items():
+            self.lander.begin(place, offset or 0)
+        await self.lander.take(samples(range(3)) + samples(range(5), partition=1))
+        return running
+
+
 async def test_a_stop_while_a_file_is_written_lands_everything_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = _SlowLake(tmp_path / "lake")
-    built: list[Lander] = []
-
-    def build_shell(parts: Parts) -> Lander:
-        built.append(
-            Lander(
-                lake,
-                LakeSettings(path=str(lake.root), roll_interval=Duration(0)),
-                publisher=parts.publisher,
-                log_ids={},
-                acknowledge=parts.acknowledge,
-                patience=parts.patience,
-            )
-        )
-        return built[0]
-
-    role = SimpleNamespace(build_shell=build_shell, declare_agent=lambda *_: None)
-    monkeypatch.setattr(worker, "build_app", lambda *_: _Faust())
-    monkeypatch.setattr(worker, "log_ids", lambda _: {})
-    monkeypatch.setattr(worker, "is_embedded", lambda _: True)
-    monkeypatch.setattr(worker, "read_from_shell", lambda *_: None)
-    monkeypatch.setattr(worker, "role_named", lambda _: role)
-    working = worker.Worker(SETTINGS, "land", tmp_path / "status")
-    running = asyncio.create_task(working.run())
-    places = [Place(RUNTIMES.name, 0), Place(RUNTIMES.name, 1)]
-    for place, offset in (await built[0].positions(places)).items():
-        built[0].begin(place, offset or 0)
-    await built[0].take(samples(range(3)) + samples(range(5), partition=1))
+    running = await _Landing(lake, tmp_path / "status", monkeypatch).begin()
     await asyncio.to_thread(lake.claiming.wait, 60)
     os.kill(os.getpid(), signal.SIGTERM)
     # The signal is heard, and whatever would write the file again has begun.
     await asyncio.wait({running}, timeout=0.5)
     lake.let_go.set()
     await running
-    assert len(lake.names) == len(places), lake.names
+    assert len(lake.names) == 2, lake.names
     verified = verify_lake(lake.root)
     assert verified.exact
     assert verified.total("events", "runtime") == 8
+
+
+async def test_what_cannot_be_made_durable_before_a_stop_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing = _Landing(_FullLake(str(tmp_path / "lake")), tmp_path / "status", monkeypatch)
+    with structlog.testing.capture_logs() as log:
+        running = await landing.begin()
+        while not landing.lander.patience.waiting_for:  # noqa: ASYNC110 - a plain attribute
+            await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    (said,) = (each for each in log if each["event"] == "stopped_before_all_was_durable")
+    assert (said["log_level"], said["reason"]) == ("warning", "told to stop while lake fails")
 
 
 @pytest.mark.timeout(120)

@@ -142,6 +142,7 @@ def test_up_finds_a_leak_in_a_running_program_and_lands_every_row_before_it_ends
     assert code == 0
     assert "finding firing proven checkout (shop) leaks goroutines" in said
     assert "warning: target down: target default/broken/127.0.0.1:9" in said
+    assert "error: " not in said
     report = _json("report", "fleet", "--lake", str(tmp_path / "lake"), "--format", "json")
     services = {each["service"]: each for each in report["services"]}
     assert {name for name, each in services.items() if each["findings"]} == {"checkout"}

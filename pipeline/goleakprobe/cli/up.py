@@ -102,6 +102,8 @@ async def _run(config: Config, logs: Path, progress: Progress, stop: StopSignal)
         tell("letting the last rows land")
         if not await pipeline.drain():
             progress.say(_UNREAD + ("" if config.broker.bootstrap_servers else _UNREAD_IN_MEMORY))
+    for line in pipeline.problems.news():
+        progress.say(line)
 
 
 def _in_words(news: Sequence[LeakFound]) -> Iterator[str]:

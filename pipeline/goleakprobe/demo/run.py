@@ -105,6 +105,8 @@ async def run_demo(
             tell("letting the last rows land")
             drained = await pipeline.drain()
             seconds = clock.watched
+        for line in pipeline.problems.news():
+            progress.say(line)
     return DemoOutcome(judge(findings), folder / "lake", seconds, drained)
 
 
