@@ -18,7 +18,9 @@ from chaos.faults import SESSION_SECONDS
 from chaos.load import PARTITIONS
 from goleakprobe_agents.admin import apply_topics
 from goleakprobe_agents.broker import EmbeddedBroker
+from goleakprobe_agents.errors import BrokerUnavailableError
 from goleakprobe_agents.launch import RunningStream
+from goleakprobe_agents.log_bounds import broker_logs
 from goleakprobe_agents.settings import (
     BrokerSettings,
     Duration,
@@ -148,7 +150,7 @@ class Scene:
         """Where all workers stand, if all have their partitions and nothing to read.
 
         A worker that has fetched nothing yet knows of no lag, and may be about to repeat what it
-        had told: then nothing is settled. The embedded broker does not tell where quiet logs end.
+        had told: so Kafka is asked where its logs end. The embedded broker does not tell.
         """
         status = self.host.status()
         if not self.host.running or not status.ready:
@@ -156,9 +158,21 @@ class Scene:
         places = [place for role in status.roles.values() for place in role.partitions.values()]
         if any(place.lag for place in places):
             return None
-        if self._kind == "kafka" and any(p.next_offset and p.log_end is None for p in places):
-            return None
-        return tuple(sorted(status.next_offsets(role).items()) for role in sorted(status.roles))
+        stands = {role: status.next_offsets(role) for role in sorted(status.roles)}
+        if self._kind == "kafka":
+            ends = self._log_ends()
+            reached = [each for offsets in stands.values() for each in offsets.items()]
+            if ends is None or any(offset < ends[place] for place, offset in reached):
+                return None
+        return tuple(sorted(offsets.items()) for offsets in stands.values())
+
+    def _log_ends(self) -> dict[str, int] | None:
+        """Of every partition; None where the broker does not say."""
+        with suppress(BrokerUnavailableError):
+            logs = broker_logs(self.settings.broker)
+            if logs is not None:
+                return {f"{log.topic}-{log.partition}": log.end_offset for log in logs}
+        return None
 
     def describe(self) -> str:
         """How the workers say they are, for a failure's report."""
