@@ -17,6 +17,7 @@ from goleakprobe.problems import ProblemFeed
 from goleakprobe.progress import PipelineProgress, findings_in_words
 from goleakprobe_agents.admin import apply_topics
 from goleakprobe_agents.broker import EmbeddedBroker
+from goleakprobe_agents.errors import WorkerFailedError
 from goleakprobe_agents.launch import RunningStream
 from goleakprobe_agents.settings import StreamSettings
 
@@ -36,6 +37,7 @@ COLLECTOR_LOG = "collector.log"
 _WORKERS_LOG = "workers.log"
 _DRAIN_SECONDS = 60.0
 _DRAIN_POLL_SECONDS = 0.25
+_WATCH_SECONDS = 1.0
 # The embedded broker answers a new group after half its session timeout.
 _EMBEDDED_SESSION_SECONDS = 6.0
 _EMBEDDED_PARTITIONS = 4
@@ -85,17 +87,24 @@ class LocalPipeline:
         """Let the collectors end after what they have begun."""
         self._stop_collecting.set()
 
-    async def drain(self, seconds: float = _DRAIN_SECONDS) -> bool:
-        """Wait until all that was published is worked through; False if time ran out.
+    async def watch_workers(self) -> None:
+        """Go on for ever; WorkerFailedError once the workers have ended by themselves."""
+        while self._stream.running:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(_WATCH_SECONDS)
+        supervisor = self.workers.supervisor
+        reason = supervisor.reason if supervisor is not None else ""
+        raise WorkerFailedError(f"the workers have ended: {reason or 'their supervisor is gone'}")
 
-        Call it once the collectors have ended.
+    async def drain(self, seconds: float = _DRAIN_SECONDS) -> bool:
+        """Wait until all that was published is worked through; False if that cannot be had.
+
+        Time ran out then, or the workers have ended. Call it once the collectors have ended.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self._drained():  # noqa: ASYNC110 - other processes tell by a file
+                while not self._drained() and self._stream.running:  # noqa: ASYNC110 - others tell
                     await asyncio.sleep(_DRAIN_POLL_SECONDS)
-                return True
-        return False
+        return self._drained()
 
     def _drained(self) -> bool:
         """Whether nobody lags, and nothing of what was published and followed from it is unread.

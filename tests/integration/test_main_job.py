@@ -153,6 +153,18 @@ def test_up_finds_a_leak_in_a_running_program_and_lands_every_row_before_it_ends
     assert verified["violations"] == []
 
 
+def test_up_ends_with_its_workers(start: Callable[..., Running], tmp_path: Path) -> None:
+    """It would else scrape on for ever, and nobody would judge what it scrapes."""
+    (tmp_path / "targets.json").write_text("[]")
+    up = start("up", "--config", str(_config(tmp_path, tmp_path / "targets.json")))
+    up.wait_for("running", _READY_SECONDS)
+    status = json.loads((tmp_path / "state" / "status" / "supervisor.json").read_bytes())
+    os.kill(status["pid"], signal.SIGKILL)
+    assert up.process.wait(_STOP_SECONDS) == 3
+    assert "the workers have ended: their supervisor is gone" in up.said()
+    assert up.survivors() == []
+
+
 def test_ctrl_c_in_the_demo_leaves_nothing_running(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from goleakprobe.config import Config
 from goleakprobe.local import LocalPipeline
 from goleakprobe.problems import ProblemFeed
+from goleakprobe_agents.errors import WorkerFailedError
 from goleakprobe_agents.launch import RunningStream
 from goleakprobe_agents.status import (
     PartitionStatus,
@@ -34,11 +35,13 @@ class _Workers:
         told: int = 2,
         log_end: int | None = None,
         restarting: bool = False,
+        running: bool = True,
     ) -> None:
         read = {f"{EVENTS}-{n}": PartitionStatus(next_offset=at) for n, at in enumerate(landed)}
         read[f"{FINDINGS}-0"] = PartitionStatus(next_offset=landed_findings)
         detection = {f"{EVENTS}-0": PartitionStatus(next_offset=judged, log_end=log_end)}
         outputs = {"outputs": {FINDINGS: told}}
+        self.running = running
         self._status = WorkerStatus(
             supervisor=SupervisorStatus(
                 pid=1,
@@ -76,3 +79,12 @@ async def test_a_pipeline_is_drained_when_all_is_read_though_its_files_are_still
     pipeline = LocalPipeline(Config(), cast("RunningStream", workers), ProblemFeed([]))
     pipeline.collector.published[EVENTS] = 9
     assert await pipeline.drain(seconds=0.4) is drained
+
+
+@pytest.mark.timeout(20)
+async def test_workers_that_have_ended_are_not_waited_for_and_told() -> None:
+    workers = _Workers(landed_findings=1, running=False)
+    pipeline = LocalPipeline(Config(), cast("RunningStream", workers), ProblemFeed([]))
+    assert not await pipeline.drain(seconds=3600)
+    with pytest.raises(WorkerFailedError, match="their supervisor is gone"):
+        await pipeline.watch_workers()

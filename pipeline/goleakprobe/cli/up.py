@@ -39,7 +39,7 @@ def up(
     Without broker.bootstrap_servers an embedded broker is started, which keeps topics in memory:
     fine for trying out. The lake and the detectors' state are kept. For a fleet, run `goleakprobe
     collect` and `goleakprobe worker` against a Kafka cluster instead.
-    Exit codes: 0 stopped, 2 configuration, 3 a part could not be had.
+    Exit codes: 0 stopped, 2 configuration, 3 a part could not be had or has ended.
 
     Example: goleakprobe up --config leak.yaml
     """
@@ -92,13 +92,16 @@ async def _run(config: Config, logs: Path, progress: Progress, stop: StopSignal)
         feed = FindingsFeed(pipeline.config.broker)
         async with asyncio.TaskGroup() as tasks:
             collecting = tasks.create_task(pipeline.collect())
-            displays = [tasks.create_task(feed.follow()), tasks.create_task(show())]
+            meanwhile = [
+                tasks.create_task(each)
+                for each in (feed.follow(), show(), pipeline.watch_workers())
+            ]
             await stop.wait()
             tell("stopping the collectors")
             pipeline.stop_collecting()
             await collecting
-            for display in displays:
-                display.cancel()
+            for task in meanwhile:
+                task.cancel()
         tell("letting the last rows land")
         if not await pipeline.drain():
             progress.say(_UNREAD + ("" if config.broker.bootstrap_servers else _UNREAD_IN_MEMORY))

@@ -160,10 +160,12 @@ class _Watch:
         async with asyncio.TaskGroup() as tasks:
             collecting = tasks.create_task(self._pipeline.collect())
             following = tasks.create_task(self._feed.follow())
+            watching = tasks.create_task(self._pipeline.watch_workers())
             await self._until_enough(limit_seconds)
             self._pipeline.stop_collecting()
             await collecting
             following.cancel()
+            watching.cancel()
         return list(self._feed.newest.values())
 
     async def _until_enough(self, limit_seconds: float) -> None:
