@@ -163,6 +163,21 @@ async def test_what_cannot_be_made_durable_before_a_stop_is_said(
     assert (said["log_level"], said["reason"]) == ("warning", "told to stop while lake fails")
 
 
+async def test_a_lake_that_answers_no_more_holds_a_stop_up_for_so_long_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_FLUSH_SECONDS", 0.2)
+    lake = _SlowLake(tmp_path / "lake")
+    with structlog.testing.capture_logs() as log:
+        running = await _Landing(lake, tmp_path / "status", monkeypatch).begin()
+        await asyncio.to_thread(lake.claiming.wait, 60)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    lake.let_go.set()
+    assert len(lake.names) == 1, "the file that a thread may still write is not begun again"
+    assert "stopped_before_all_was_durable" in [each["event"] for each in log]
+
+
 @pytest.mark.timeout(120)
 def test_a_thread_that_waits_for_a_broker_holds_nobody_up(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
